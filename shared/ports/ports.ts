@@ -1,0 +1,28 @@
+import type { Clock } from './clock.ts';
+import type { Clusters } from './cluster.ts';
+import type { Index } from './index.ts';
+import type { Queue } from './queue.ts';
+import type { Secrets } from './secrets.ts';
+import type { Store } from './store.ts';
+
+/** Everything that differs between AWS and one machine, in one object that handlers hand down. */
+export interface Ports {
+  store: Store;
+  queue: Queue;
+  index: Index;
+  secrets: Secrets;
+  clusters: Clusters;
+  clock: Clock;
+  /** Base URL under which this installation answers: webhooks at `/hook/…`, artifacts at `/artifacts/…`. No trailing slash. */
+  publicUrl: string;
+  log: Log;
+}
+
+/** Structured, one JSON object a line. Values must never hold a secret. */
+export interface Log {
+  info(message: string, fields?: Record<string, unknown>): void;
+  warn(message: string, fields?: Record<string, unknown>): void;
+  error(message: string, fields?: Record<string, unknown>): void;
+  /** A log whose lines all carry these fields. */
+  with(fields: Record<string, unknown>): Log;
+}
