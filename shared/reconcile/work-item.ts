@@ -18,6 +18,8 @@ export const WorkItem = z.strictObject({
   sentAt: z.number(),
   /** Value of `reconcile.fluxcd.io/requestedAt` that caused it. */
   requestedAt: z.string().optional(),
+  /** How often it has failed in a row; carried by the retry's timer, so that the backoff needs no store. */
+  attempt: z.number().int().nonnegative().optional(),
 });
 export type WorkItem = z.infer<typeof WorkItem>;
 
@@ -36,8 +38,12 @@ const queues: Record<string, QueueName> = {
   Alert: 'notification',
 };
 
-export function workItem(key: ObjectKey, cause: { reason: string; trace: string; sentAt: number }): WorkItem {
-  return { type: 'reconcile', ...key, ...cause };
+export function workItem(
+  key: ObjectKey,
+  cause: { reason: string; trace: string; sentAt: number; requestedAt?: string; attempt?: number },
+): WorkItem {
+  const { cluster, kind, namespace, name } = key;
+  return { type: 'reconcile', cluster, kind, namespace, name, ...cause };
 }
 
 /**

@@ -1,0 +1,131 @@
+import { parseDuration } from '../api/duration.ts';
+import { kindOf, kinds } from '../api/kinds.ts';
+import type { KubeObject, ObjectKey, TypeRef } from '../api/object.ts';
+import { ApiError, type WatchEvent } from '../ports/cluster.ts';
+import type { IndexedObject } from '../ports/index.ts';
+import type { Ports } from '../ports/ports.ts';
+import { never, recordOf, requestedAtAnnotation } from './record.ts';
+import { newTrace } from './trace.ts';
+import { messageOf, workItem } from './work-item.ts';
+
+/** What a change of an object asks for. */
+export type ChangeDecision = 'reconcile' | 'index' | 'nothing';
+
+/**
+ * Whether a change is one to act on. Pure. Only four things ask for a reconcile: a new object, a new generation (the spec,
+ * suspension included), a new `requestedAt`, and deletion. A write to the status (ours above all) changes none of them.
+ */
+export function decideChange(object: KubeObject, known: IndexedObject | undefined): ChangeDecision {
+  const meta = object.metadata;
+  const fresh = known === undefined || known.uid !== (meta.uid ?? '');
+  if (!fresh && known.resourceVersion === meta.resourceVersion) return 'nothing';
+  if (meta.deletionTimestamp !== undefined) return meta.finalizers?.length ? 'reconcile' : 'nothing';
+  const requested = meta.annotations?.[requestedAtAnnotation];
+  const unhandled = requested !== undefined && requested !== object.status?.lastHandledReconcileAt;
+  if (fresh) return settled(object) && !unhandled ? 'index' : 'reconcile';
+  if (known.generation !== (meta.generation ?? 0)) return 'reconcile';
+  if (unhandled && known.requestedAt !== requested) return 'reconcile';
+  return 'nothing';
+}
+
+/** Reconciled as its spec is now, and ready: an index that lost it need not start a reconcile, only learn of it. */
+function settled(object: KubeObject): boolean {
+  if (kindOf(object.kind)?.hasStatus === false) return true;
+  const status = object.status ?? {};
+  const ready = (Array.isArray(status.conditions) ? status.conditions : []).find(c => c?.type === 'Ready');
+  return ready?.status === 'True' && status.observedGeneration === (object.metadata.generation ?? 0);
+}
+
+/**
+ * Takes one watch event of a toolkit kind: enqueues the object when it asks for it, and keeps the index true. Safe to be
+ * told the same thing twice, and things out of order: the message only says "look", and the worker looks at what is.
+ */
+export async function onObjectChange(cluster: string, event: WatchEvent<KubeObject>, ports: Ports): Promise<void> {
+  const object = event.object;
+  if (event.type === 'BOOKMARK' || !kindOf(object.kind)) return;
+  const key: ObjectKey = {
+    cluster,
+    kind: object.kind,
+    namespace: object.metadata.namespace ?? '',
+    name: object.metadata.name,
+  };
+  const known = await ports.index.getObject(key);
+  if (event.type === 'DELETED') {
+    if (known && known.uid === (object.metadata.uid ?? '')) await ports.index.removeObject(key);
+    return;
+  }
+  await takeIn(key, object, known, ports, 'change');
+}
+
+async function takeIn(
+  key: ObjectKey,
+  object: KubeObject,
+  known: IndexedObject | undefined,
+  ports: Ports,
+  reason: string,
+): Promise<ChangeDecision> {
+  const decision = decideChange(object, known);
+  if (decision === 'nothing') return decision;
+  const now = ports.clock.now();
+  if (decision === 'reconcile' && kindOf(object.kind)?.hasStatus) {
+    // Sent before it is recorded: dying in between costs a second message, never a lost change.
+    await ports.queue.send([messageOf(workItem(key, { reason, trace: newTrace(), sentAt: now }))]);
+    await ports.index.putObject(recordOf(key, object, now + lostAfterMs));
+  } else {
+    await ports.index.putObject(recordOf(key, object, spreadDue(object, now)));
+  }
+  return decision;
+}
+
+/** When a message of ours must have been worked on; later, the schedule sends another. */
+const lostAfterMs = 5 * 60_000;
+
+/** Objects that are learned of without work come due spread over their interval, so that a rebuilt index makes no storm. */
+function spreadDue(object: KubeObject, now: number): number {
+  const interval = object.spec?.interval;
+  if (object.spec?.suspend === true || typeof interval !== 'string') return never;
+  try {
+    return now + Math.ceil(Math.random() * parseDuration(interval));
+  } catch {
+    return now;
+  }
+}
+
+/**
+ * Rebuilds what the index holds of a cluster: lists each toolkit kind, records what is there, forgets what is gone, and
+ * enqueues what is not settled. Kinds whose definition is not installed are left out. Returns how many objects there are.
+ */
+export async function resync(cluster: string, ports: Ports): Promise<{ objects: number; enqueued: number }> {
+  const target = await ports.clusters.get(cluster);
+  const known = new Map<string, IndexedObject>();
+  for await (const record of ports.index.objects(cluster)) known.set(identity(record.key), record);
+  let objects = 0;
+  let enqueued = 0;
+  for (const definition of kinds) {
+    const type: TypeRef = { apiVersion: `${definition.group}/${definition.version}`, kind: definition.kind };
+    const listed = await target.list(type).catch((error: unknown) => {
+      if (error instanceof ApiError && error.status === 404) return undefined;
+      throw error;
+    });
+    for (const item of listed?.items ?? []) {
+      // Items of a list do not always carry their kind.
+      const object: KubeObject = { ...item, ...type };
+      const key = {
+        cluster,
+        kind: definition.kind,
+        namespace: item.metadata.namespace ?? '',
+        name: item.metadata.name,
+      };
+      const before = known.get(identity(key));
+      known.delete(identity(key));
+      objects++;
+      if ((await takeIn(key, object, before, ports, 'resync')) === 'reconcile') enqueued++;
+    }
+  }
+  for (const record of known.values()) await ports.index.removeObject(record.key);
+  return { objects, enqueued };
+}
+
+function identity(key: ObjectKey): string {
+  return `${key.kind}/${key.namespace}/${key.name}`;
+}

@@ -1,0 +1,69 @@
+import { type KubeObject, keyString, type ObjectKey } from '../api/object.ts';
+import type { IndexedObject, ObjectSummary } from '../ports/index.ts';
+import { normalizeUrl } from './repository-url.ts';
+
+/** `dueAt` of an object that nothing but a change wakes: suspended, Stalled, or of a kind without an interval. */
+export const never = Number.MAX_SAFE_INTEGER;
+
+/** What the index holds about an object: pure, so that the reconcile, the sweep and the resync write the same. */
+export function recordOf(key: ObjectKey, object: KubeObject, dueAt: number): IndexedObject {
+  const requestedAt = object.metadata.annotations?.[requestedAtAnnotation];
+  const hookPath = object.kind === 'Receiver' ? object.status?.webhookPath : undefined;
+  return {
+    key,
+    uid: object.metadata.uid ?? '',
+    generation: object.metadata.generation ?? 0,
+    resourceVersion: object.metadata.resourceVersion ?? '',
+    dueAt,
+    ...(requestedAt === undefined ? {} : { requestedAt }),
+    refs: refsOf(key, object),
+    ...(typeof hookPath === 'string' && hookPath ? { hookPath } : {}),
+    urls: urlsOf(object),
+    summary: summaryOf(object),
+  };
+}
+
+export const requestedAtAnnotation = 'reconcile.fluxcd.io/requestedAt';
+
+/** keyString of what the object waits for. References by label (Receivers, Alerts: `name: '*'`) cannot be kept here. */
+export function refsOf(key: ObjectKey, object: KubeObject): string[] {
+  const spec = object.spec ?? {};
+  const refs = new Set<string>();
+  const add = (kind: unknown, name: unknown, namespace: unknown) => {
+    if (typeof kind !== 'string' || typeof name !== 'string' || name === '' || name === '*') return;
+    const place = typeof namespace === 'string' && namespace ? namespace : key.namespace;
+    refs.add(keyString({ cluster: key.cluster, kind, namespace: place, name }));
+  };
+  if (spec.sourceRef) add(spec.sourceRef.kind, spec.sourceRef.name, spec.sourceRef.namespace);
+  for (const dependency of list(spec.dependsOn)) add(object.kind, dependency?.name, dependency?.namespace);
+  for (const include of list(spec.include)) add('GitRepository', include?.repository?.name, undefined);
+  for (const resource of list(spec.resources)) add(resource?.kind, resource?.name, resource?.namespace);
+  if (object.kind === 'Alert') add('Provider', spec.providerRef?.name, undefined);
+  return [...refs];
+}
+
+function urlsOf(object: KubeObject): string[] {
+  if (object.kind !== 'GitRepository') return [];
+  const url = normalizeUrl(String(object.spec?.url ?? ''));
+  return url === undefined ? [] : [url];
+}
+
+function summaryOf(object: KubeObject): ObjectSummary {
+  const ready = list(object.status?.conditions).find(condition => condition?.type === 'Ready');
+  const since = Date.parse(ready?.lastTransitionTime ?? '');
+  const createdAt = Date.parse(object.metadata.creationTimestamp ?? '');
+  return {
+    ready: ready?.status ?? 'Unknown',
+    reason: ready?.reason ?? '',
+    message: String(ready?.message ?? '').slice(0, 1024),
+    revision: object.status?.artifact?.revision ?? object.status?.lastAppliedRevision ?? '',
+    suspended: object.spec?.suspend === true,
+    createdAt: Number.isNaN(createdAt) ? 0 : createdAt,
+    since: Number.isNaN(since) ? 0 : since,
+  };
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: fields of an object that nothing has validated yet
+function list(value: unknown): any[] {
+  return Array.isArray(value) ? value : [];
+}
