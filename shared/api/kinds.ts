@@ -1,0 +1,21 @@
+import type { KindDefinition } from './definition.ts';
+import { kustomizationKind } from './kustomize/kustomization.ts';
+import { alertKind } from './notification/alert.ts';
+import { providerKind } from './notification/provider.ts';
+import { receiverKind } from './notification/receiver.ts';
+import { gitRepositoryKind } from './source/git-repository.ts';
+
+export type { KindDefinition } from './definition.ts';
+
+/** The toolkit kinds that Sluice reconciles. */
+export const kinds: KindDefinition[] = [gitRepositoryKind, kustomizationKind, receiverKind, providerKind, alertKind];
+
+/** The definition of a toolkit kind; kinds are unique among the groups of the toolkit. */
+export function kindOf(kind: string): KindDefinition | undefined {
+  return kinds.find(definition => definition.kind === kind);
+}
+
+/** `group/version` of the storage version. */
+export function apiVersionOf(definition: KindDefinition): string {
+  return `${definition.group}/${definition.version}`;
+}
