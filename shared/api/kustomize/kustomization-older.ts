@@ -19,7 +19,8 @@ const patchesStrategicMerge: AddedField = {
   path: 'spec.patchesStrategicMerge',
   schema: {
     type: 'array',
-    items: { 'x-kubernetes-preserve-unknown-fields': true },
+    // The type makes the field known to CEL, which refuses it.
+    items: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
     description: 'Removed in v1; write the patches as spec.patches.',
   },
   refused: 'spec.patchesStrategicMerge was removed in v1; move each patch to an entry of spec.patches',
