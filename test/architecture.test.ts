@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+
+/**
+ * Which rooms a room may import, beside itself: the arrows of the house. Controllers do not import each other, only the
+ * rooms that put parts together (functions, local, cli) may import anything.
+ */
+const arrows: Record<string, string[]> = {
+  'shared/api': [],
+  'shared/ports': ['shared/api'],
+  'shared/reconcile': ['shared/api', 'shared/ports'],
+  'shared/kube': ['shared/api', 'shared/ports', 'shared/reconcile'],
+  'shared/git': ['shared/api', 'shared/ports', 'shared/reconcile'],
+  'shared/manifests': ['shared/api', 'shared/ports', 'shared/reconcile'],
+  'shared/artifact': ['shared/api', 'shared/ports', 'shared/reconcile'],
+  'shared/controllers': [
+    'shared/api',
+    'shared/ports',
+    'shared/reconcile',
+    'shared/kube',
+    'shared/git',
+    'shared/manifests',
+    'shared/artifact',
+  ],
+  'shared/sandbox': ['shared/api'],
+  'shared/aws': ['shared/api', 'shared/ports', 'shared/reconcile', 'shared/kube'],
+  infra: [],
+};
+
+/** Packages that one room alone may import. */
+const packageRooms: [RegExp, string][] = [
+  [/^@aws-sdk\//, 'shared/aws'],
+  [/^aws-cdk-lib/, 'infra'],
+  [/^@kubernetes\/client-node$/, 'shared/kube'],
+];
+
+const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard', 'functions', 'shared', 'infra'], {
+  cwd: root,
+  encoding: 'utf8',
+})
+  .split('\n')
+  .filter(file => file.endsWith('.ts') && !file.endsWith('.test.ts'));
+
+interface Import {
+  from: string;
+  to: string;
+  /** Erased before anything runs, so it can make no cycle. */
+  typeOnly: boolean;
+}
+
+const imports: Import[] = files.flatMap(file => {
+  const text = readFileSync(join(root, file), 'utf8');
+  const found: Import[] = [];
+  for (const match of text.matchAll(
+    /(?:^|\n)\s*(?:import|export)\s+(type\s)?[^'"]*?from\s+['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]/g,
+  )) {
+    const target = match[2] ?? match[3]!;
+    const to = target.startsWith('.') ? normalize(join(dirname(file), target)) : target;
+    found.push({ from: file, to, typeOnly: match[1] !== undefined });
+  }
+  return found;
+});
+
+const roomOf = (path: string) => Object.keys(arrows).find(room => path.startsWith(`${room}/`));
+const controllerOf = (path: string) => /^shared\/controllers\/([^/]+)\//.exec(path)?.[1];
+
+test('arrows between rooms point one way', () => {
+  assert.ok(imports.length > 100, 'the imports were found');
+  const wrong = imports.filter(({ from, to }) => {
+    const room = roomOf(from);
+    if (!room || !/^(shared|functions|infra)\//.test(to)) return false;
+    const target = roomOf(to) ?? to.split('/').slice(0, 2).join('/');
+    return target !== room && !arrows[room]!.includes(target);
+  });
+  assert.deepEqual(wrong, []);
+});
+
+test('controllers meet through objects, never by import', () => {
+  const wrong = imports.filter(({ from, to }) => {
+    const [a, b] = [controllerOf(from), controllerOf(to)];
+    return a && b && a !== b;
+  });
+  assert.deepEqual(wrong, []);
+});
+
+test('packages with one home stay there', () => {
+  const wrong = imports.filter(({ from, to }) =>
+    packageRooms.some(([name, room]) => name.test(to) && !from.startsWith(`${room}/`)),
+  );
+  assert.deepEqual(wrong, []);
+});
+
+test('no cycles between files', () => {
+  const graph = new Map<string, string[]>();
+  for (const { from, to, typeOnly } of imports)
+    if (!typeOnly && to.endsWith('.ts')) graph.set(from, [...(graph.get(from) ?? []), to]);
+  const state = new Map<string, 'open' | 'done'>();
+  const cycles: string[] = [];
+  const visit = (file: string, path: string[]) => {
+    if (state.get(file) === 'done') return;
+    if (state.get(file) === 'open') {
+      cycles.push([...path.slice(path.indexOf(file)), file].join(' → '));
+      return;
+    }
+    state.set(file, 'open');
+    for (const next of graph.get(file) ?? []) visit(next, [...path, file]);
+    state.set(file, 'done');
+  };
+  for (const file of graph.keys()) visit(file, []);
+  assert.deepEqual(cycles, []);
+});
+
+test('files stay readable: no source file over 400 lines', () => {
+  const long = files.filter(file => readFileSync(join(root, file), 'utf8').split('\n').length > 401);
+  assert.deepEqual(long, []);
+});
+
+test('only config.ts and the command line read the environment', () => {
+  const readers = files.filter(
+    file =>
+      /process\.env/.test(readFileSync(join(root, file), 'utf8')) &&
+      !/^functions\/.*config\.ts$|^functions\/ports\.ts$|^shared\/(cli|local)\//.test(file),
+  );
+  assert.deepEqual(readers, []);
+});
+
+test('nothing is called utils, helpers or common', () => {
+  assert.deepEqual(
+    files.filter(file => /(^|\/)(utils?|helpers?|common|misc)(\.ts|\/)/.test(file)),
+    [],
+  );
+});

@@ -1,0 +1,31 @@
+/**
+ * The test command: `npm test` (everything on the sandbox), `npm run test:apiserver` (the end-to-end and contract suites
+ * on a real kube-apiserver, built first where it is not). Arguments that name files run those alone.
+ */
+import { spawn } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { buildBinaries } from './apiserver/build.ts';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const args = process.argv.slice(2);
+const onApiserver = args.includes('--apiserver');
+const named = args.filter(arg => !arg.startsWith('-'));
+const flags = args.filter(arg => arg.startsWith('-') && arg !== '--apiserver');
+
+const patterns = onApiserver
+  ? ['test/scenario/**/*.test.ts', 'test/contract/**/*.test.ts']
+  : ['shared/**/*.test.ts', 'functions/**/*.test.ts', 'test/**/*.test.ts'];
+const files = named.length ? named : patterns.flatMap(pattern => globSync(pattern, { cwd: root })).sort();
+
+if (onApiserver) await buildBinaries(line => process.stderr.write(`${line} (once per version)\n`));
+
+const child = spawn(
+  process.execPath,
+  ['--test', `--test-concurrency=${availableParallelism()}`, '--test-timeout=240000', ...flags, ...files],
+  { cwd: root, stdio: 'inherit', env: { ...process.env, SLUICE_TEST_TARGET: onApiserver ? 'apiserver' : 'sandbox' } },
+);
+child.on('exit', (code, signal) => process.exit(signal ? 1 : (code ?? 1)));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
