@@ -32,7 +32,9 @@ export function decideChange(object: KubeObject, known: IndexedObject | undefine
 function settled(object: KubeObject): boolean {
   if (kindOf(object.kind)?.hasStatus === false) return true;
   const status = object.status ?? {};
-  const ready = (Array.isArray(status.conditions) ? status.conditions : []).find(c => c?.type === 'Ready');
+  const ready = (Array.isArray(status.conditions) ? status.conditions : []).find(
+    (c: { type?: string }) => c?.type === 'Ready',
+  );
   return ready?.status === 'True' && status.observedGeneration === (object.metadata.generation ?? 0);
 }
 

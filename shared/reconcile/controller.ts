@@ -39,6 +39,11 @@ export interface Context<T extends KubeObject = KubeObject> {
   readonly reason: string;
   /** True when `reconcile.fluxcd.io/requestedAt` asks for something that is not yet handled. */
   readonly requested: boolean;
+  /**
+   * True when an earlier worker got the same message and did not finish: what it did may be in the cluster without being
+   * in the status.
+   */
+  readonly redelivered: boolean;
   /** Aborted when the invocation runs out of time. */
   readonly signal: AbortSignal;
   /** Epoch ms at which `signal` aborts. */
@@ -55,8 +60,11 @@ export interface Context<T extends KubeObject = KubeObject> {
    * keys without a slash get the kind's group as prefix, as Flux's consumers expect them (`<group>/revision`).
    */
   event(event: EventRecord): void;
-  /** Writes status and conditions now, for work that takes long: one API call, so to be used with care. */
-  progress(progressing: { reason: string; message: string; readyMessage: string }): Promise<void>;
+  /**
+   * Says what is being done: the message of the Reconciling condition, should this reconcile not end with success. Costs
+   * nothing; the status is written once, at the end.
+   */
+  stage(message: string): void;
 }
 
 export interface EventRecord {

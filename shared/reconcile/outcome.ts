@@ -42,6 +42,10 @@ export interface Stalled {
   reason: string;
   message: string;
   error?: unknown;
+  /** Metadata of the Event that the kit sends for it. */
+  metadata?: Record<string, string>;
+  /** Milliseconds until a look whether it still holds, for what another object's spec may mend; otherwise none. */
+  afterMs?: number;
 }
 
 /** Went wrong and may go well later: Ready=False, retried with backoff or after `afterMs`. */
@@ -50,6 +54,8 @@ export interface Failed {
   reason: string;
   message: string;
   error?: unknown;
+  /** Metadata of the Event that the kit sends for it. */
+  metadata?: Record<string, string>;
   /** Milliseconds until the retry; without it the exponential backoff. */
   afterMs?: number;
 }

@@ -1,0 +1,156 @@
+import { apiVersionOf, kindOf } from '../api/kinds.ts';
+import { type KubeObject, keyString, type ObjectKey } from '../api/object.ts';
+import { ApiError } from '../ports/cluster.ts';
+import { makeContext, type Recorded } from './context.ts';
+import { classify, findError, isUnreachable, messageOfError, StalledError } from './errors.ts';
+import type { Outcome } from './outcome.ts';
+import { never, recordOf } from './record.ts';
+import { postpone, settle } from './settle.ts';
+import { statusManager } from './status.ts';
+import type { Attempt, Subject } from './subject.ts';
+
+/**
+ * How far apart the clocks of senders and workers may be. Small, because a message sent within it after a start costs a
+ * second look; machines of one region agree within a few milliseconds.
+ */
+const clockMarginMs = 100;
+
+/** Time kept back from the controller, for writing what came of it. */
+const settleMs = 5_000;
+
+/** One reconcile of one object, from the message to the timer that follows. Throws when the message has to come again. */
+export async function reconcileItem(attempt: Attempt): Promise<void> {
+  const { item, ports } = attempt;
+  const key: ObjectKey = { cluster: item.cluster, kind: item.kind, namespace: item.namespace, name: item.name };
+  const definition = kindOf(item.kind);
+  if (!definition) throw new Error(`${item.kind} is no toolkit kind`);
+  const log = ports.log.with({ object: keyString(key), trace: item.trace, reason: item.reason });
+  const startedAt = ports.clock.now();
+  // What is delivered again was sent before the start that did not finish; it must not be taken for done.
+  if (!attempt.redelivered && item.sentAt < (await ports.index.lastStarted(key)) - clockMarginMs) {
+    log.info('coalesced: a later reconcile has seen what this message was sent for');
+    return;
+  }
+  await ports.index.markStarted(key, startedAt);
+  const cluster = await ports.clusters.get(item.cluster);
+  try {
+    const type = { apiVersion: apiVersionOf(definition), kind: definition.kind };
+    const object = await cluster.get(type, key.namespace, key.name);
+    if (!object) {
+      await ports.index.removeObject(key);
+      return;
+    }
+    await reconcileObject(attempt, { key, definition, cluster, object, log, startedAt });
+  } catch (error) {
+    if (!passes(error)) throw error;
+    // Nothing could be read or written, so there is no status to tell it: a timer comes back, and the log tells.
+    log.warn('the cluster does not answer; trying again later', { error: messageOfError(error) });
+    await postpone(attempt, key, classify(error));
+  }
+}
+
+/** Trouble of the API server itself, that comes and goes: not worth the receives that lead to the dead-letter queue. */
+function passes(error: unknown): boolean {
+  const status = findError(error, ApiError)?.status;
+  return isUnreachable(error) || (status !== undefined && (status === 401 || status === 429 || status >= 500));
+}
+
+async function reconcileObject(attempt: Attempt, subject: Subject): Promise<void> {
+  const { definition, key, log } = subject;
+  const { index } = attempt.ports;
+  const finalizer = definition.finalizer;
+  const deleting = subject.object.metadata.deletionTimestamp !== undefined;
+  if (deleting && !(finalizer && subject.object.metadata.finalizers?.includes(finalizer))) {
+    // Nothing left to do for us; the object waits for the finalizers of others, or is gone already.
+    await index.removeObject(key);
+    return;
+  }
+  if (!deleting && subject.object.spec?.suspend === true) {
+    log.info('suspended');
+    await index.putObject(recordOf(key, subject.object, never));
+    return;
+  }
+  if (!deleting && finalizer && !subject.object.metadata.finalizers?.includes(finalizer)) {
+    const withFinalizer = await addFinalizer(subject, finalizer);
+    if (!withFinalizer) return index.removeObject(key);
+    subject.object = withFinalizer;
+  }
+  const recorded = await run(attempt, subject, deleting);
+  if (deleting && recorded.outcome.type === 'done') {
+    await removeFinalizer(subject, finalizer as string);
+    await settle(attempt, subject, recorded, 'gone');
+    return;
+  }
+  await settle(attempt, subject, recorded, deleting ? 'going' : 'stays');
+}
+
+/** Runs the controller; whatever it throws becomes an outcome. */
+async function run(attempt: Attempt, subject: Subject, deleting: boolean): Promise<Recorded> {
+  const { definition, object, log } = subject;
+  const timeout = Math.max(1, attempt.deadline - settleMs - attempt.ports.clock.now());
+  const signal = AbortSignal.timeout(timeout);
+  const parsed = definition.schema.safeParse(object);
+  const { context, finish } = makeContext(attempt, subject, (parsed.data ?? object) as KubeObject, signal);
+  let outcome: Outcome;
+  try {
+    if (deleting) outcome = (await attempt.controller.finalize?.(context)) ?? finalized;
+    else {
+      if (parsed.error) throw new StalledError('InvalidSpec', `the object is not valid: ${firstIssue(parsed.error)}`);
+      const fields = definition.unsupported(object);
+      if (fields.length > 0)
+        throw new StalledError(
+          'UnsupportedField',
+          `not supported by Sluice yet: ${fields.join(', ')}; remove it to go on`,
+        );
+      outcome = await attempt.controller.reconcile(context);
+    }
+  } catch (error) {
+    // The API server's own trouble says nothing about the object.
+    if (isUnreachable(error)) throw error;
+    outcome = signal.aborted
+      ? { type: 'failed', reason: 'Timeout', message: `ran out of time: ${messageOfError(error)}`, error }
+      : classify(error);
+  }
+  if (outcome.type === 'failed' || outcome.type === 'stalled')
+    log.warn(`reconcile ${outcome.type}`, {
+      code: outcome.reason,
+      error: outcome.message,
+      stack: outcome.error instanceof Error ? outcome.error.stack : undefined,
+    });
+  return finish(outcome);
+}
+
+const finalized: Outcome = { type: 'done', reason: 'Succeeded', message: 'finalized' };
+
+function firstIssue(error: { issues: readonly { path: readonly PropertyKey[]; message: string }[] }): string {
+  const issue = error.issues[0];
+  return issue ? `${issue.path.map(String).join('.')}: ${issue.message}` : 'unknown reason';
+}
+
+/** One merge patch that fails when the object changed since it was read; the change has a message of its own then. */
+async function addFinalizer(subject: Subject, finalizer: string): Promise<KubeObject | undefined> {
+  const finalizers = [...(subject.object.metadata.finalizers ?? []), finalizer];
+  return patchFinalizers(subject, finalizers);
+}
+
+async function removeFinalizer(subject: Subject, finalizer: string): Promise<void> {
+  const finalizers = (subject.object.metadata.finalizers ?? []).filter(name => name !== finalizer);
+  await patchFinalizers(subject, finalizers);
+}
+
+async function patchFinalizers(subject: Subject, finalizers: string[]): Promise<KubeObject | undefined> {
+  const { cluster, object, definition } = subject;
+  const { name, namespace, resourceVersion } = object.metadata;
+  try {
+    return await cluster.patch<KubeObject>(
+      { apiVersion: object.apiVersion, kind: object.kind },
+      namespace,
+      name,
+      { type: 'merge', body: { metadata: { finalizers, resourceVersion } } },
+      { fieldManager: statusManager(definition) },
+    );
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return undefined;
+    throw error;
+  }
+}
