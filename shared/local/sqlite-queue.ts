@@ -1,0 +1,324 @@
+import { randomUUID } from 'node:crypto';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { Clock } from '../ports/clock.ts';
+import type { Queue, QueueMessage } from '../ports/queue.ts';
+import { carried, checkDelay, checkMessage } from './message-limits.ts';
+import {
+  dedupSeconds,
+  maxReceives,
+  type QueueConsumer,
+  type ReceivableQueue,
+  type ReceivedMessage,
+  type ReceiveOptions,
+} from './queue-consumer.ts';
+import { openDatabase, transaction } from './sqlite.ts';
+import { announce } from './wake.ts';
+
+/**
+ * The queues in one SQLite file, with the semantics of SQS FIFO (and, for `timer`, of a standard queue with delays).
+ *
+ * A row of `groups` is a message group that has messages, and `ready_at` the time from which its head may be received:
+ * the time it became free, or the end of the visibility timeout of what is in flight. One index lookup therefore finds
+ * what can be received, longest waiting first, however long the backlog of a blocked group is. A message of the
+ * standard queue is a group of its own, which starts ready after its delay.
+ *
+ * Durability: sending commits with an fsync (a push that was accepted survives a power cut, as it would in SQS), all
+ * sends of one turn of the event loop together. Receiving and deleting commit without: after a power cut such a message
+ * is delivered again, which at-least-once delivery allows. Nothing is lost or repeated by a kill -9.
+ */
+export class SqliteQueue implements Queue, QueueConsumer {
+  readonly #clock: Clock;
+  readonly #sending: DatabaseSync;
+  readonly #receiving: DatabaseSync;
+  readonly #send: SendStatements;
+  readonly #receive: ReceiveStatements;
+  #pending: PendingSend[] = [];
+
+  /** `file` is made when absent. */
+  constructor(file: string, clock: Clock) {
+    this.#clock = clock;
+    this.#sending = openDatabase(file, { schema, version: 1, synchronous: 'FULL' });
+    this.#receiving = openDatabase(file, { schema, version: 1, synchronous: 'NORMAL' });
+    this.#send = sendStatements(this.#sending);
+    this.#receive = receiveStatements(this.#receiving);
+  }
+
+  async send(messages: QueueMessage[]): Promise<void> {
+    const now = this.#clock.now();
+    const enqueued = messages.map(message => ({ ...message, body: carried(message.body), readyAt: now }));
+    for (const message of enqueued) checkMessage(message);
+    if (enqueued.length > 0) await this.#enqueue(enqueued);
+  }
+
+  async sendLater(message: QueueMessage, delaySeconds: number): Promise<void> {
+    checkMessage({ ...message, body: carried(message.body) });
+    checkDelay(delaySeconds);
+    const body = carried(JSON.stringify(message));
+    const own = randomUUID();
+    const timer = { queue: 'timer', group: own, dedup: own, body, readyAt: this.#clock.now() + delaySeconds * 1000 };
+    checkMessage(timer);
+    await this.#enqueue([timer]);
+  }
+
+  async receive(queue: ReceivableQueue, options: ReceiveOptions): Promise<ReceivedMessage[]> {
+    const now = this.#clock.now();
+    if (!this.#receive.anyReady.get(queue, now)) return [];
+    return transaction(this.#receiving, () => this.#take(queue, options, now));
+  }
+
+  async delete(queue: ReceivableQueue, handle: string): Promise<boolean> {
+    return transaction(this.#receiving, () => {
+      const row = this.#receive.delete.get(sequenceOf(handle), queue, handle) as { grp: string } | undefined;
+      if (row) this.#settle(queue, row.grp);
+      return row !== undefined;
+    });
+  }
+
+  async release(queue: ReceivableQueue, handle: string, delaySeconds = 0): Promise<boolean> {
+    const visibleAt = this.#clock.now() + delaySeconds * 1000;
+    const released = transaction(this.#receiving, () => {
+      const row = this.#receive.show.get(visibleAt, sequenceOf(handle), queue, handle) as { grp: string } | undefined;
+      if (row) this.#settle(queue, row.grp);
+      return row !== undefined;
+    });
+    if (released) announce([queue]);
+    return released;
+  }
+
+  /** When the next message that is not visible yet becomes so (epoch ms), so that a poller can sleep until then. */
+  nextReadyAt(queue: ReceivableQueue): number | undefined {
+    const row = this.#receive.nextReady.get(queue, this.#clock.now()) as { ready_at: number } | undefined;
+    return row?.ready_at;
+  }
+
+  /** Changes whenever another connection (thread, process) has written: a cheap question for a poller's fallback. */
+  dataVersion(): number {
+    return (this.#receive.dataVersion.get() as { data_version: number }).data_version;
+  }
+
+  /** Messages held, in flight included. */
+  depth(queue: ReceivableQueue): number {
+    return (this.#receive.depth.get(queue) as { n: number }).n;
+  }
+
+  /**
+   * Makes everything in flight visible. Only for the one consumer of the file, when it starts: whoever had received
+   * those messages is gone, and waiting for their visibility timeout would only cost time.
+   */
+  releaseAll(): void {
+    const now = this.#clock.now();
+    transaction(this.#receiving, () => {
+      this.#receiving.prepare('UPDATE messages SET visible_at = ? WHERE visible_at > ?').run(now, now);
+      this.#receiving
+        .prepare("UPDATE groups SET ready_at = ? WHERE ready_at > ? AND queue NOT IN ('timer', 'timer-dlq')")
+        .run(now, now);
+      // A timer in flight (received once or more) is free again; one that has never been received keeps its delay.
+      this.#receiving
+        .prepare(
+          "UPDATE groups SET ready_at = ? WHERE queue = 'timer' AND ready_at > ? AND grp IN (SELECT grp FROM messages WHERE queue = 'timer' AND receives > 0)",
+        )
+        .run(now, now);
+    });
+  }
+
+  /** Drops messages older than `days` (SQS keeps at most 14) and forgotten deduplication ids. */
+  expire(days = 14): void {
+    const now = this.#clock.now();
+    transaction(this.#receiving, () => {
+      this.#receiving.prepare('DELETE FROM dedup WHERE expires_at <= ?').run(now);
+      const old = this.#receiving.prepare('DELETE FROM messages WHERE sent_at < ? RETURNING queue, grp');
+      for (const row of old.all(now - days * 86_400_000) as { queue: string; grp: string }[])
+        this.#settle(row.queue, row.grp);
+    });
+  }
+
+  close(): void {
+    if (this.#pending.length > 0) this.#flush();
+    this.#sending.close();
+    this.#receiving.close();
+  }
+
+  #enqueue(messages: Enqueued[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ messages, resolve, reject });
+      if (this.#pending.length === 1) setImmediate(() => this.#flush());
+    });
+  }
+
+  #flush(): void {
+    const pending = this.#pending;
+    if (pending.length === 0) return;
+    this.#pending = [];
+    const queues = new Set<string>();
+    try {
+      transaction(this.#sending, () => {
+        const now = this.#clock.now();
+        for (const { messages } of pending)
+          for (const message of messages) if (this.#insert(message, now)) queues.add(message.queue);
+      });
+    } catch (error) {
+      for (const { reject } of pending) reject(error);
+      return;
+    }
+    if (queues.size > 0) announce([...queues]);
+    for (const { resolve } of pending) resolve();
+  }
+
+  #insert(message: Enqueued, now: number): boolean {
+    const { queue, group, dedup, body, readyAt } = message;
+    const fresh = this.#send.dedup.run(queue, dedup, now + dedupSeconds * 1000, now).changes;
+    if (!fresh) return false;
+    this.#send.message.run(randomUUID(), queue, group, dedup, body, now);
+    this.#send.group.run(queue, group, readyAt);
+    return true;
+  }
+
+  #take(queue: ReceivableQueue, options: ReceiveOptions, now: number): ReceivedMessage[] {
+    const taken: ReceivedMessage[] = [];
+    const perGroup = Math.min(options.perGroup ?? options.max, maxPerGroup);
+    const visibleAt = now + options.visibilitySeconds * 1000;
+    while (taken.length < options.max) {
+      const groups = this.#receive.ready.all(queue, now, options.max - taken.length) as { grp: string }[];
+      if (groups.length === 0) break;
+      for (const { grp } of groups) {
+        const room = Math.min(perGroup, options.max - taken.length);
+        if (room === 0) break;
+        taken.push(...this.#takeOfGroup(queue, grp, room, now, visibleAt));
+      }
+    }
+    return taken;
+  }
+
+  #takeOfGroup(queue: ReceivableQueue, group: string, max: number, now: number, visibleAt: number): ReceivedMessage[] {
+    const rows = this.#receive.head.all(queue, group, max) as unknown as Row[];
+    const taken: ReceivedMessage[] = [];
+    for (const row of rows) {
+      if (row.receives >= maxReceives && !queue.endsWith('-dlq')) {
+        this.#bury(row, now);
+        continue;
+      }
+      const handle = `${row.seq}:${randomUUID()}`;
+      this.#receive.take.run(visibleAt, handle, now, row.seq);
+      taken.push(received(row, handle, now));
+    }
+    // With nothing taken (all went to the dead-letter queue) the group is free for the messages behind.
+    if (taken.length > 0) this.#receive.block.run(visibleAt, queue, group);
+    else this.#settle(queue, group);
+    return taken;
+  }
+
+  #bury(row: Row, now: number): void {
+    const dlq = `${row.queue}-dlq`;
+    this.#receive.bury.run(dlq, row.seq);
+    this.#receive.group.run(dlq, row.grp, now);
+    announce([dlq]);
+  }
+
+  /** Writes from when the group may be received again, after one of its messages left or changed. */
+  #settle(queue: string, group: string): void {
+    const now = this.#clock.now();
+    const row = this.#receive.latest.get(queue, group, maxPerGroup) as { visible_at: number | null };
+    if (row.visible_at === null) this.#receive.dropGroup.run(queue, group);
+    else this.#receive.block.run(Math.max(row.visible_at, now), queue, group);
+  }
+}
+
+/** As SQS: at most ten messages of a group in one receive, so those in flight are among its first ten. */
+const maxPerGroup = 10;
+
+interface Enqueued {
+  queue: string;
+  group: string;
+  dedup: string;
+  body: string;
+  readyAt: number;
+}
+
+interface PendingSend {
+  messages: Enqueued[];
+  resolve: () => void;
+  reject: (error: unknown) => void;
+}
+
+interface Row {
+  seq: number;
+  id: string;
+  queue: ReceivableQueue;
+  grp: string;
+  dedup: string;
+  body: string;
+  sent_at: number;
+  first_received_at: number | null;
+  receives: number;
+}
+
+type SendStatements = ReturnType<typeof sendStatements>;
+type ReceiveStatements = Record<ReceiveStatement, StatementSync>;
+type ReceiveStatement = keyof typeof receiveSql;
+
+const groupSql = 'INSERT INTO groups (queue, grp, ready_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING';
+
+function sendStatements(db: DatabaseSync) {
+  return {
+    // Taken over when the five minutes of the earlier one are over; otherwise nothing changes.
+    dedup: db.prepare(
+      'INSERT INTO dedup (queue, id, expires_at) VALUES (?, ?, ?) ON CONFLICT (queue, id) DO UPDATE SET expires_at = excluded.expires_at WHERE expires_at <= ?',
+    ),
+    message: db.prepare('INSERT INTO messages (id, queue, grp, dedup, body, sent_at) VALUES (?, ?, ?, ?, ?, ?)'),
+    group: db.prepare(groupSql),
+  };
+}
+
+const receiveSql = {
+  anyReady: 'SELECT 1 FROM groups WHERE queue = ? AND ready_at <= ? LIMIT 1',
+  ready: 'SELECT grp FROM groups WHERE queue = ? AND ready_at <= ? ORDER BY ready_at LIMIT ?',
+  nextReady: 'SELECT ready_at FROM groups WHERE queue = ? AND ready_at > ? ORDER BY ready_at LIMIT 1',
+  head: 'SELECT seq, id, queue, grp, dedup, body, sent_at, first_received_at, receives FROM messages WHERE queue = ? AND grp = ? ORDER BY seq LIMIT ?',
+  take: 'UPDATE messages SET receives = receives + 1, visible_at = ?, handle = ?, first_received_at = coalesce(first_received_at, ?) WHERE seq = ?',
+  block: 'UPDATE groups SET ready_at = ? WHERE queue = ? AND grp = ?',
+  delete: 'DELETE FROM messages WHERE seq = ? AND queue = ? AND handle = ? RETURNING grp',
+  show: 'UPDATE messages SET visible_at = ? WHERE seq = ? AND queue = ? AND handle = ? RETURNING grp',
+  bury: 'UPDATE messages SET queue = ?, receives = 0, visible_at = 0, handle = NULL WHERE seq = ?',
+  group: groupSql,
+  latest:
+    'SELECT max(visible_at) AS visible_at FROM (SELECT visible_at FROM messages WHERE queue = ? AND grp = ? ORDER BY seq LIMIT ?)',
+  dropGroup: 'DELETE FROM groups WHERE queue = ? AND grp = ?',
+  dataVersion: 'PRAGMA data_version',
+  depth: 'SELECT count(*) AS n FROM messages WHERE queue = ?',
+} as const;
+
+function receiveStatements(db: DatabaseSync): ReceiveStatements {
+  const prepared = Object.entries(receiveSql).map(([name, sql]) => [name, db.prepare(sql)]);
+  return Object.fromEntries(prepared) as ReceiveStatements;
+}
+
+function received(row: Row, handle: string, now: number): ReceivedMessage {
+  return {
+    id: row.id,
+    queue: row.queue,
+    group: row.grp,
+    dedup: row.dedup,
+    body: row.body,
+    handle,
+    receiveCount: row.receives + 1,
+    sentAt: row.sent_at,
+    firstReceivedAt: row.first_received_at ?? now,
+    sequence: row.seq,
+  };
+}
+
+function sequenceOf(handle: string): number {
+  const sequence = Number(handle.slice(0, handle.indexOf(':')));
+  return Number.isSafeInteger(sequence) ? sequence : -1;
+}
+
+const schema = `
+  CREATE TABLE messages (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, queue TEXT NOT NULL, grp TEXT NOT NULL, dedup TEXT NOT NULL,
+    body TEXT NOT NULL, sent_at INTEGER NOT NULL, first_received_at INTEGER, receives INTEGER NOT NULL DEFAULT 0,
+    visible_at INTEGER NOT NULL DEFAULT 0, handle TEXT);
+  CREATE INDEX messages_by_group ON messages (queue, grp, seq);
+  CREATE TABLE groups (queue TEXT NOT NULL, grp TEXT NOT NULL, ready_at INTEGER NOT NULL, PRIMARY KEY (queue, grp)) WITHOUT ROWID;
+  CREATE INDEX groups_by_time ON groups (queue, ready_at);
+  CREATE TABLE dedup (queue TEXT NOT NULL, id TEXT NOT NULL, expires_at INTEGER NOT NULL, PRIMARY KEY (queue, id)) WITHOUT ROWID;
+  CREATE INDEX dedup_by_time ON dedup (expires_at)`;

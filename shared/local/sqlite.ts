@@ -1,0 +1,72 @@
+import { DatabaseSync } from 'node:sqlite';
+
+/** How a database file is opened, and what it must hold. */
+export interface DatabaseOptions {
+  /** Statements that make the tables; run once per file, in one transaction. */
+  schema: string;
+  /** Number of the schema. A file with a higher one was written by a newer version of the program and is refused. */
+  version: number;
+  /**
+   * NORMAL: a commit survives the death of the process (kill -9), and may be lost with the machine's power.
+   * FULL: a commit also survives a power cut, at the price of one fsync.
+   */
+  synchronous: 'NORMAL' | 'FULL';
+}
+
+/** How long a thread waits for another's write before it gives up. Writes here last microseconds; a minute means a hang. */
+const busyMs = 60_000;
+
+/** Opens (and makes, when absent) a database in WAL mode that many threads and processes share. */
+export function openDatabase(file: string, options: DatabaseOptions): DatabaseSync {
+  const db = new DatabaseSync(file, { timeout: busyMs });
+  // The switch to WAL needs the file for itself for a moment; SQLite answers "busy" there without waiting.
+  retryBusy(() => db.exec('PRAGMA journal_mode = WAL'));
+  db.exec(`PRAGMA synchronous = ${options.synchronous}; PRAGMA wal_autocheckpoint = 2000; PRAGMA temp_store = MEMORY`);
+  if (schemaVersion(db) !== options.version)
+    transaction(db, () => {
+      const found = schemaVersion(db);
+      if (found === options.version) return;
+      if (found !== 0)
+        throw new Error(
+          `${file} has schema ${found}, this version of sluice writes ${options.version}; use the version that wrote it, or move the file away`,
+        );
+      db.exec(`${options.schema}; PRAGMA user_version = ${options.version}`);
+    });
+  return db;
+}
+
+/** Runs `act` in a write transaction: all of it happens, or nothing. */
+export function transaction<T>(db: DatabaseSync, act: () => T): T {
+  db.exec('BEGIN IMMEDIATE');
+  let result: T;
+  try {
+    result = act();
+    db.exec('COMMIT');
+  } catch (error) {
+    if (db.isTransaction) db.exec('ROLLBACK');
+    throw error;
+  }
+  return result;
+}
+
+function schemaVersion(db: DatabaseSync): number {
+  return (db.prepare('PRAGMA user_version').get() as { user_version: number }).user_version;
+}
+
+function retryBusy(act: () => void): void {
+  const end = Date.now() + busyMs;
+  for (;;) {
+    try {
+      act();
+      return;
+    } catch (error) {
+      if (!isBusy(error) || Date.now() > end) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+}
+
+/** Whether SQLite refused because another connection holds the lock (SQLITE_BUSY). */
+export function isBusy(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === 5;
+}
