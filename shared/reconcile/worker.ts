@@ -15,7 +15,10 @@ export interface WorkRecord {
 }
 
 /** Takes messages that are not work items: events, on the notification queue. Throwing sends the message again. */
-export type MessageHandler = (body: unknown, context: { ports: Ports; deadline: number; log: Log }) => Promise<void>;
+export type MessageHandler = (
+  body: unknown,
+  context: { ports: Ports; deadline: number; log: Log; redelivered: boolean },
+) => Promise<void>;
 
 export interface WorkOptions {
   /** By the `type` of the message. */
@@ -72,18 +75,18 @@ async function workOn(
   options: WorkOptions,
 ): Promise<boolean> {
   const log = ports.log.with({ message: record.messageId });
+  const redelivered = Number(record.attributes?.ApproximateReceiveCount ?? 1) > 1;
   try {
     const body = parseMessage(record);
     const handler = body.type === 'reconcile' ? undefined : options.messages?.[body.type];
     if (handler) {
-      await handler(body, { ports, deadline, log });
+      await handler(body, { ports, deadline, log, redelivered });
       return true;
     }
     const item = WorkItem.safeParse(body);
     if (!item.success) throw new MessageError(`the message is no work item: ${z.prettifyError(item.error)}`);
     const controller = controllers.find(candidate => candidate.kind === item.data.kind);
     if (!controller) throw new MessageError(`this worker has no controller for ${item.data.kind}`);
-    const redelivered = Number(record.attributes?.ApproximateReceiveCount ?? 1) > 1;
     await reconcileItem({
       item: item.data,
       controller,
