@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { kindOf } from './kinds.ts';
+
+const metadata = { name: 'a', namespace: 'b' };
+const object = (kind: string, spec: Record<string, unknown>) => ({ apiVersion: 'x/v1', kind, metadata, spec });
+
+describe('unsupported', () => {
+  const table: [string, string, Record<string, unknown>, string[]][] = [
+    ['a repository over https', 'GitRepository', { url: 'https://git.example.com/a', interval: '1m' }, []],
+    [
+      'everything that is built',
+      'GitRepository',
+      {
+        url: 'http://git.example.com/a',
+        interval: '1m',
+        timeout: '20s',
+        ref: { branch: 'main', tag: 't', semver: '*', name: 'refs/heads/x', commit: 'abc' },
+        secretRef: { name: 's' },
+        provider: 'generic',
+        ignore: '*.md',
+        suspend: true,
+      },
+      [],
+    ],
+    ['ssh', 'GitRepository', { url: 'ssh://git@example.com/a' }, ['spec.url: ssh://']],
+    ['a provider', 'GitRepository', { url: 'https://a', provider: 'azure' }, ['spec.provider: azure']],
+    ['verify', 'GitRepository', { url: 'https://a', verify: { mode: 'HEAD' } }, ['spec.verify']],
+    [
+      'switched off',
+      'GitRepository',
+      { url: 'https://a', recurseSubmodules: false, include: [], sparseCheckout: [] },
+      [],
+    ],
+    [
+      'several at once',
+      'GitRepository',
+      {
+        url: 'https://a',
+        recurseSubmodules: true,
+        include: [{}],
+        sparseCheckout: ['a'],
+        proxySecretRef: { name: 'p' },
+      },
+      ['spec.proxySecretRef', 'spec.recurseSubmodules', 'spec.include', 'spec.sparseCheckout'],
+    ],
+    ['a Kustomization', 'Kustomization', { sourceRef: { kind: 'GitRepository', name: 'a' } }, []],
+    ['another source', 'Kustomization', { sourceRef: { kind: 'Bucket', name: 'a' } }, ['spec.sourceRef.kind: Bucket']],
+    [
+      'decryption, remote clusters and CEL',
+      'Kustomization',
+      {
+        sourceRef: { kind: 'GitRepository' },
+        decryption: { provider: 'sops' },
+        kubeConfig: {},
+        healthCheckExprs: [{}],
+        dependsOn: [{ name: 'a' }, { name: 'b', readyExpr: 'true' }, { name: 'c', readyExpr: 'true' }],
+      },
+      ['spec.dependsOn[].readyExpr', 'spec.decryption', 'spec.kubeConfig', 'spec.healthCheckExprs'],
+    ],
+    ['a GitHub webhook', 'Receiver', { type: 'github', events: ['push'], secretRef: { name: 'a' } }, []],
+    ['a webhook of Quay', 'Receiver', { type: 'quay' }, ['spec.type: quay']],
+    [
+      'filters',
+      'Receiver',
+      { type: 'github', resourceFilter: 'true', resources: [{ filter: 'true' }, {}] },
+      ['spec.resourceFilter', 'spec.resources[].filter'],
+    ],
+    ['Slack', 'Provider', { type: 'slack', address: 'https://a', channel: 'c', username: 'u' }, []],
+    ['Telegram', 'Provider', { type: 'telegram' }, ['spec.type: telegram']],
+    ['a proxy', 'Provider', { type: 'slack', proxySecretRef: { name: 'a' } }, ['spec.proxySecretRef']],
+    ['an Alert', 'Alert', { eventSources: [], summary: 's' }, []],
+  ];
+  for (const [name, kind, spec, expected] of table)
+    it(`${kind}: ${name}`, () => assert.deepEqual(kindOf(kind)!.unsupported(object(kind, spec)), expected));
+
+  it('bears an object without a spec', () => {
+    assert.deepEqual(kindOf('Kustomization')!.unsupported({ apiVersion: 'x', kind: 'Kustomization', metadata }), []);
+  });
+});
