@@ -42,10 +42,10 @@ export const providerTypes = [
 export type ProviderType = (typeof providerTypes)[number];
 
 /** Types that can be sent to. Adding one here is what makes its Providers leave Stalled. */
-export const builtProviderTypes: ProviderType[] = ['slack', 'msteams', 'discord', 'rocket', 'generic'];
+export const builtProviderTypes: ProviderType[] = ['slack', 'msteams', 'discord', 'rocket', 'generic', 'generic-hmac'];
 
 /** Whether spec.certSecretRef has a behaviour. */
-export const certSecretRefBuilt: boolean = false;
+export const certSecretRefBuilt: boolean = true;
 
 /** Types whose messages are commit statuses, to which commitStatusExpr applies. */
 const commitStatusTypes = ['github', 'gitlab', 'gitea', 'bitbucketserver', 'bitbucket', 'azuredevops'];
@@ -100,7 +100,7 @@ const notBuilt: NotBuilt[] = [
   {
     path: 'spec.type',
     when: type => !builtProviderTypes.includes(type as ProviderType),
-    values: `all but ${builtProviderTypes.map(type => `\`${type}\``).join(', ')}`,
+    values: `only ${builtProviderTypes.map(type => `\`${type}\``).join(', ')}`,
   },
   { path: 'spec.proxy' },
   { path: 'spec.proxySecretRef' },
