@@ -63,7 +63,7 @@ export interface NotBuilt {
   path: string;
   /** Only these values are not built; without it any value is not (false, '', [] and {} count as absent). */
   when?: (value: unknown) => boolean;
-  /** Which values, in words, for the reference page. */
+  /** Which values are built, in words, for the reference page; set where `when` is. */
   values?: string;
   /** How the value is shown after the path; the value itself when it is not given. */
   show?: (value: unknown) => string;

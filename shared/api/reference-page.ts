@@ -60,7 +60,7 @@ function rows(schema: Schema, path: string, notBuilt: NotBuilt[], parentBuilt = 
         path: own,
         type: `${typeOf(field)}${isRequired ? ', required' : ''}`,
         default: field.default === undefined ? '' : code(plain(field.default)),
-        built: built ? (gap ? `not ${gap.values}` : 'yes') : '**no**',
+        built: built ? (gap ? gap.values! : 'yes') : '**no**',
         description: [field.description, constraints(field)].filter(Boolean).join(' ').replaceAll('|', '\\|'),
       };
       return [row, ...childrenOf(field, own, notBuilt, built)];

@@ -271,7 +271,7 @@ const notBuilt: NotBuilt[] = [
   { path: 'spec.decryption' },
   { path: 'spec.kubeConfig' },
   { path: 'spec.healthCheckExprs' },
-  { path: 'spec.sourceRef.kind', when: kind => kind !== 'GitRepository', values: 'all but `GitRepository`' },
+  { path: 'spec.sourceRef.kind', when: kind => kind !== 'GitRepository', values: 'only `GitRepository`' },
 ];
 
 export const kustomizationKind = defineKind({

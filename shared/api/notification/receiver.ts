@@ -144,7 +144,7 @@ const notBuilt: NotBuilt[] = [
   {
     path: 'spec.type',
     when: type => !builtReceiverTypes.includes(type as ReceiverType),
-    values: `all but ${builtReceiverTypes.map(type => `\`${type}\``).join(', ')}`,
+    values: `only ${builtReceiverTypes.map(type => `\`${type}\``).join(', ')}`,
   },
   { path: 'spec.resourceFilter' },
   { path: 'spec.resources[].filter' },

@@ -113,10 +113,10 @@ const notBuilt: NotBuilt[] = [
   {
     path: 'spec.url',
     when: url => /^ssh:/i.test(String(url)),
-    values: 'ssh:// addresses',
+    values: 'not ssh:// addresses',
     show: () => 'ssh://',
   },
-  { path: 'spec.provider', when: provider => provider !== 'generic', values: 'all but `generic`' },
+  { path: 'spec.provider', when: provider => provider !== 'generic', values: 'only `generic`' },
   { path: 'spec.serviceAccountName' },
   { path: 'spec.verify' },
   { path: 'spec.proxySecretRef' },
