@@ -1,0 +1,126 @@
+import jsonPatchLibrary from 'fast-json-patch';
+
+export { strategicMergePatch } from './strategic-merge.ts';
+
+/** A patch that cannot be applied. `status` is what the API server answers: 400 for a bad patch, 422 for one that does not fit the object. */
+export class PatchError extends Error {
+  readonly code: 'BadRequest' | 'Invalid';
+  readonly status: 400 | 422;
+
+  constructor(status: 400 | 422, message: string) {
+    super(message);
+    this.name = 'PatchError';
+    this.status = status;
+    this.code = status === 400 ? 'BadRequest' : 'Invalid';
+  }
+}
+
+interface Operation {
+  op: string;
+  path: string;
+  from?: string;
+  value?: unknown;
+}
+
+const maxOperations = 10_000;
+const names = new Set(['add', 'remove', 'replace', 'move', 'copy', 'test']);
+
+/**
+ * RFC 6902. Answers a new object; `object` is left as it is. Throws {@link PatchError} as the API server does: 400 when
+ * `operations` is no patch, 422 when a test fails or a path is not there.
+ */
+export function jsonPatch<T extends object>(object: T, operations: unknown): T {
+  if (!Array.isArray(operations))
+    throw new PatchError(400, 'json: cannot unmarshal object into Go value of type jsonpatch.Patch');
+  if (operations.length > maxOperations)
+    throw new PatchError(
+      400,
+      `The allowed maximum operations in a JSON patch is ${maxOperations}, got ${operations.length}`,
+    );
+  let document: unknown = structuredClone(object);
+  for (const operation of operations) document = applyOperation(document, checkOperation(operation));
+  return document as T;
+}
+
+function checkOperation(operation: unknown): Operation {
+  const { op, path, from } = (operation ?? {}) as Partial<Operation>;
+  if (typeof op !== 'string' || !names.has(op))
+    throw new PatchError(422, `Unexpected kind: ${String(op ?? 'unknown')}`);
+  if (typeof path !== 'string') throw new PatchError(422, `${op} operation does not apply: missing path`);
+  if ((op === 'move' || op === 'copy') && typeof from !== 'string')
+    throw new PatchError(422, `${op} operation does not apply: missing from`);
+  return operation as Operation;
+}
+
+function applyOperation(document: unknown, operation: Operation): unknown {
+  const { op, path } = operation;
+  const refused = missing(document, operation);
+  if (refused) throw new PatchError(422, refused);
+  try {
+    const patched = jsonPatchLibrary.applyOperation(document, structuredClone(operation) as never, true, true);
+    return patched.newDocument;
+  } catch (error) {
+    const name = (error as { name?: string }).name;
+    if (name === 'TEST_OPERATION_FAILED') throw new PatchError(422, `testing value ${path} failed`);
+    throw new PatchError(
+      422,
+      `${op} operation does not apply: doc is missing path: ${JSON.stringify(path)}: missing value`,
+    );
+  }
+}
+
+/** What is missing for an operation whose target must exist; the library's own checks leave some out. */
+function missing(document: unknown, { op, path, from }: Operation): string | undefined {
+  const quoted = JSON.stringify(path);
+  if (op === 'test' || path === '') return undefined;
+  if (op === 'add')
+    return parentOf(document, path) === undefined
+      ? `add operation does not apply: doc is missing path: ${quoted}: missing value`
+      : undefined;
+  if (op === 'remove' || op === 'replace') {
+    const parent = parentOf(document, path);
+    if (parent === undefined) return `${op} operation does not apply: doc is missing path: ${path}: missing value`;
+    if (valueAt(document, path) !== undefined) return undefined;
+    return op === 'remove'
+      ? `remove operation does not apply: doc is missing path: ${quoted}: missing value`
+      : `replace operation does not apply: doc is missing key: ${path}: missing value`;
+  }
+  return valueAt(document, from ?? '') === undefined
+    ? `${op} operation does not apply: doc is missing from path: ${from}: missing value`
+    : undefined;
+}
+
+function parentOf(document: unknown, path: string): unknown {
+  const parent = valueAt(document, path.slice(0, path.lastIndexOf('/')));
+  return typeof parent === 'object' && parent !== null ? parent : undefined;
+}
+
+function valueAt(document: unknown, path: string): unknown {
+  let at: unknown = document;
+  for (const part of path.split('/').slice(1)) {
+    const key = part.replaceAll('~1', '/').replaceAll('~0', '~');
+    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, key)) return undefined;
+    at = (at as Record<string, unknown>)[key];
+  }
+  return at;
+}
+
+/** RFC 7386: what the patch gives replaces, null removes. Answers a new object that shares what did not change. */
+export function mergePatch<T extends object>(object: T, patch: unknown): T {
+  if (!isMap(patch)) throw new PatchError(400, 'the merge patch must be a JSON object');
+  return merge(object, patch) as T;
+}
+
+function merge(target: unknown, patch: unknown): unknown {
+  if (!isMap(patch)) return patch;
+  const result: Record<string, unknown> = isMap(target) ? { ...target } : {};
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null) delete result[name];
+    else result[name] = merge(result[name], value);
+  }
+  return result;
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,74 @@
+import type { KubeObject } from '../../api/object.ts';
+import type { FieldError } from './field-error.ts';
+import { DecodeError, throughGo } from './go-values.ts';
+import { ruleErrors } from './rules.ts';
+import type { Schema } from './schema.ts';
+import { schemaErrors } from './schema-errors.ts';
+import { applyDefaults, dropNulls, pruneStructural } from './structural.ts';
+
+export { DecodeError } from './go-values.ts';
+
+export interface PrepareOptions {
+  /** What becomes of fields that the schema does not know: refused, reported as warnings, or dropped silently. */
+  fieldValidation: 'Strict' | 'Warn' | 'Ignore';
+  /** The stored object, for an update: rules compare with it, and what it already had wrong may stay wrong. */
+  old?: KubeObject | undefined;
+  /** A custom resource: pruned, defaulted and validated by its schema. Otherwise a built-in type: read into its Go types. */
+  structural: boolean;
+}
+
+export interface Prepared {
+  object: KubeObject;
+  errors: FieldError[];
+  warnings: string[];
+}
+
+/**
+ * Takes an object as a client sent it (or as a patch left it) to the form that is stored: unknown fields pruned, defaults of
+ * the schema filled in, and, for custom resources, checked against the schema and its rules. Built-in types get their
+ * defaults and checks from `defaultBuiltin` and `validateBuiltin` afterwards. `object` is left as it is.
+ * Throws {@link DecodeError} (400) for values that the types cannot take, and for unknown fields when they are refused.
+ */
+export function prepare(schema: Schema, object: KubeObject, options: PrepareOptions): Prepared {
+  return options.structural ? prepareStructural(schema, object, options) : prepareTyped(schema, object, options);
+}
+
+function prepareTyped(schema: Schema, object: KubeObject, options: PrepareOptions): Prepared {
+  const { object: result, unknown } = decoding(object, () => throughGo(schema, object));
+  const warnings = reportUnknown(object, unknown, options);
+  return { object: result as KubeObject, errors: [], warnings };
+}
+
+function prepareStructural(schema: Schema, object: KubeObject, options: PrepareOptions): Prepared {
+  const unknown: string[] = [];
+  const pruned = decoding(object, () => pruneStructural(schema, object, unknown)) as KubeObject;
+  const warnings = reportUnknown(object, unknown, options);
+  dropNulls(schema, pruned);
+  applyDefaults(schema, pruned);
+  const errors = [...schemaErrors(schema, pruned, options.old)];
+  if (errors.length === 0) errors.push(...ruleErrors(schema, pruned, options.old));
+  return { object: pruned, errors, warnings };
+}
+
+function decoding<T>(object: KubeObject, decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw new DecodeError(`${cannotBeHandled(object)}: ${error.message}`);
+  }
+}
+
+function cannotBeHandled({ apiVersion, kind }: KubeObject): string {
+  const version = apiVersion.slice(apiVersion.indexOf('/') + 1);
+  return `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}`;
+}
+
+const maxReported = 100;
+
+function reportUnknown(object: KubeObject, unknown: string[], { fieldValidation }: PrepareOptions): string[] {
+  if (unknown.length === 0 || fieldValidation === 'Ignore') return [];
+  const texts = unknown.slice(0, maxReported).map(path => `unknown field ${JSON.stringify(path)}`);
+  if (fieldValidation === 'Warn') return texts;
+  throw new DecodeError(`${cannotBeHandled(object)}: strict decoding error: ${texts.join(', ')}`);
+}
