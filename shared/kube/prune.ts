@@ -1,0 +1,112 @@
+import type { KubeObject } from '../api/object.ts';
+import type { Cluster, DeleteOptions } from '../ports/cluster.ts';
+import type { Change } from './change.ts';
+import { type InventoryEntry, refOfEntry } from './inventory.ts';
+import { settleAll } from './limiter.ts';
+import { identityOf, type ObjectRef, subjectOf } from './object-id.ts';
+import { isOwnedBy, type Owner, ownerSelector, policyOf } from './policy.ts';
+import { readLive } from './read-live.ts';
+import { compareRefs, stageOf, stages, waveOf } from './stages.ts';
+
+export interface PruneOptions {
+  owner: Owner;
+  /** Default Background. */
+  propagation?: NonNullable<DeleteOptions['propagation']>;
+}
+
+export interface PruneResult {
+  changes: Change[];
+  /** Entries whose deletion the server did not confirm: they stay in the inventory, to be tried again. */
+  kept: InventoryEntry[];
+  /** Set when anything was refused. */
+  error?: PruneError;
+}
+
+/** Objects that could not be deleted. The others were. */
+export class PruneError extends Error {
+  readonly code = 'PruneFailed';
+  constructor(message: string, cause: unknown) {
+    super(message, { cause });
+    this.name = 'PruneError';
+  }
+}
+
+interface Candidate {
+  entry: InventoryEntry;
+  ref: ObjectRef;
+}
+
+/**
+ * Deletes what the entries name, in the reverse order of applying. Objects that the owner's labels do not claim, or that
+ * opt out by annotation, are left alone; what is gone already counts as deleted.
+ */
+export async function prune(
+  cluster: Cluster,
+  entries: readonly InventoryEntry[],
+  options: PruneOptions,
+): Promise<PruneResult> {
+  const candidates = entries
+    .map(entry => ({ entry, ref: refOfEntry(entry) }))
+    .sort((a, b) => compareRefs(b.ref, a.ref));
+  const result: PruneResult = { changes: [], kept: [] };
+  const failures: string[] = [];
+  let cause: unknown;
+  const live = await readCandidates(cluster, candidates, options.owner);
+  for (const group of inReverse(candidates)) {
+    const outcomes = await settleAll(group, 24, ({ ref }) => remove(cluster, ref, live.get(identityOf(ref)), options));
+    for (const [i, outcome] of outcomes.entries()) {
+      const { entry, ref } = group[i]!;
+      if (outcome.status === 'fulfilled') {
+        result.changes.push({ ...ref, action: outcome.value });
+        continue;
+      }
+      result.changes.push({ ...ref, action: 'unknown' });
+      result.kept.push(entry);
+      failures.push(`${subjectOf(ref)} delete failed: ${(outcome.reason as Error).message}`);
+      cause ??= outcome.reason;
+    }
+  }
+  if (failures.length > 0) result.error = new PruneError(`delete failed, errors: ${failures.join(';')};`, cause);
+  return result;
+}
+
+async function readCandidates(
+  cluster: Cluster,
+  candidates: readonly Candidate[],
+  owner: Owner,
+): Promise<Map<string, KubeObject>> {
+  const refs = candidates.map(({ ref }) => ref);
+  const live = await readLive(cluster, refs, { labelSelector: ownerSelector(owner), metadataOnly: true });
+  // Without our label, or gone: the report tells them apart.
+  const hidden = refs.filter(ref => live.unseen.has(identityOf(ref)));
+  const found = await readLive(cluster, hidden, { maxGets: Number.POSITIVE_INFINITY });
+  return new Map([...live.objects, ...found.objects]);
+}
+
+/** Groups to delete one after the other; objects of a group are independent. */
+function inReverse(candidates: readonly Candidate[]): Candidate[][] {
+  const groups = new Map<number, Candidate[]>();
+  for (const candidate of candidates) {
+    const position = stages.indexOf(stageOf(candidate.ref)) * 10 + waveOf(candidate.ref);
+    groups.set(position, [...(groups.get(position) ?? []), candidate]);
+  }
+  return [...groups].sort(([a], [b]) => b - a).map(([, group]) => group);
+}
+
+async function remove(
+  cluster: Cluster,
+  ref: ObjectRef,
+  live: KubeObject | undefined,
+  options: PruneOptions,
+): Promise<'deleted' | 'skipped'> {
+  if (!live) return 'deleted';
+  const policy = policyOf(options.owner.group);
+  if (!isOwnedBy(live, options.owner) || policy.pruneDisabled(live) || policy.excluded(live)) return 'skipped';
+  const { uid } = live.metadata;
+  // The object that was looked at, and no other that took its name meanwhile.
+  await cluster.delete(ref, ref.namespace, ref.name, {
+    propagation: options.propagation ?? 'Background',
+    ...(uid ? { uid } : {}),
+  });
+  return 'deleted';
+}

@@ -1,0 +1,114 @@
+import type { KubeObject } from '../api/object.ts';
+import { ApiError, type Cluster } from '../ports/cluster.ts';
+import { isImmutable, ObjectRefused } from './apply-error.ts';
+import type { Action } from './change.ts';
+import { jsonEqual } from './deep-equal.ts';
+import { type IgnoredPaths, withIgnoredFields, without } from './drift-rules.ts';
+import { cleanupPatch, type ForeignManager, type PatchOperation } from './managed-fields.ts';
+import type { Policy } from './policy.ts';
+import { provablyUnchanged } from './unchanged.ts';
+
+/** What is the same for all objects of a set. */
+export interface SetContext {
+  cluster: Cluster;
+  manager: string;
+  policy: Policy;
+  force: boolean;
+  foreign: readonly ForeignManager[];
+  ignored: IgnoredPaths;
+}
+
+/** What is to be done with one object. */
+export type Decision =
+  | { do: 'nothing'; action: 'unchanged' | 'skipped' }
+  | { do: 'apply'; action: Action; payload: KubeObject; cleanup: PatchOperation[] }
+  | { do: 'recreate'; payload: KubeObject; live: KubeObject };
+
+/** What can be said without asking the server; undefined when it must be asked. Pure. */
+export function decideLocally(
+  context: SetContext,
+  desired: KubeObject,
+  live: KubeObject | undefined,
+): Decision | undefined {
+  const { policy } = context;
+  if (policy.excluded(desired) || (live && policy.excluded(live))) return { do: 'nothing', action: 'skipped' };
+  if (live && policy.ifNotPresent(desired)) return { do: 'nothing', action: 'skipped' };
+  if (live && cleanupOf(context, desired, live).length === 0 && provablyUnchanged(desired, live, context.manager))
+    return { do: 'nothing', action: 'unchanged' };
+  return undefined;
+}
+
+/** What the server's dry-run says is to be done. Writes nothing. Throws ObjectRefused. */
+export async function validate(
+  context: SetContext,
+  desired: KubeObject,
+  known: KubeObject | undefined,
+): Promise<Decision> {
+  const { cluster, manager } = context;
+  let dryRun: KubeObject;
+  try {
+    dryRun = await cluster.apply(desired, { fieldManager: manager, force: true, dryRun: true });
+  } catch (error) {
+    const live = known ?? (await read(cluster, desired));
+    if (live && (await mayRecreate(context, desired, live, error))) return { do: 'recreate', payload: desired, live };
+    throw new ObjectRefused(desired, 'dry-run', error);
+  }
+  if (!dryRun.metadata.resourceVersion) return { do: 'apply', action: 'created', payload: desired, cleanup: [] };
+  const live = known ?? (await read(cluster, desired));
+  if (!live) return { do: 'apply', action: 'created', payload: desired, cleanup: [] };
+  if (!known) {
+    const decision = decideLocally(context, desired, live);
+    if (decision) return decision;
+  }
+  const cleanup = cleanupOf(context, desired, live);
+  const ignored = context.ignored(dryRun);
+  if (cleanup.length === 0 && !hasDrifted(live, dryRun, ignored)) return { do: 'nothing', action: 'unchanged' };
+  const payload = ignored.length === 0 ? desired : withIgnoredFields(desired, live, dryRun, ignored, manager);
+  return { do: 'apply', action: 'configured', payload, cleanup };
+}
+
+function cleanupOf(context: SetContext, desired: KubeObject, live: KubeObject): PatchOperation[] {
+  if (context.policy.merge(desired) || context.policy.merge(live)) return [];
+  return cleanupPatch(live, context.manager, context.foreign);
+}
+
+function read(cluster: Cluster, object: KubeObject): Promise<KubeObject | undefined> {
+  return cluster.get(object, object.metadata.namespace, object.metadata.name);
+}
+
+/**
+ * Whether deleting and creating anew is wanted and would help. A plainly invalid object is told from an immutable field
+ * by a dry-run of its creation, which is refused for what is wrong with the object before its existence is noticed:
+ * nothing is deleted that could not be created again.
+ */
+async function mayRecreate(
+  context: SetContext,
+  desired: KubeObject,
+  live: KubeObject,
+  error: unknown,
+): Promise<boolean> {
+  if (!isImmutable(error)) return false;
+  if (!context.force && !context.policy.force(desired) && !context.policy.force(live)) return false;
+  try {
+    await context.cluster.create(desired, { fieldManager: context.manager, dryRun: true });
+    return true;
+  } catch (refused) {
+    if (refused instanceof ApiError && refused.reason === 'AlreadyExists') return true;
+    throw new ObjectRefused(desired, 'dry-run', refused);
+  }
+}
+
+/** Whether the dry-run's result is another object than the live one: labels, annotations, everything but metadata and status. */
+function hasDrifted(live: KubeObject, dryRun: KubeObject, ignored: readonly string[]): boolean {
+  const [before, after] = ignored.length === 0 ? [live, dryRun] : [without(live, ignored), without(dryRun, ignored)];
+  return (
+    !jsonEqual(before.metadata?.labels ?? {}, after.metadata?.labels ?? {}) ||
+    !jsonEqual(before.metadata?.annotations ?? {}, after.metadata?.annotations ?? {}) ||
+    !jsonEqual(contentOf(before), contentOf(after))
+  );
+}
+
+function contentOf(object: KubeObject): Record<string, unknown> {
+  const { apiVersion: _, kind: __, metadata: ___, status: ____, ...content } = object;
+  return content;
+}

@@ -1,0 +1,101 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { KubeObject, TypeRef } from '../api/object.ts';
+import { ApiError, type Cluster, ClusterUnreachable, type WatchEvent } from '../ports/cluster.ts';
+
+/** Changes of one kind since a cursor. */
+export interface Sweep<T extends KubeObject = KubeObject> {
+  /** Without bookmarks. After a relist: one ADDED per object, and nothing tells which were deleted meanwhile. */
+  events: WatchEvent<T>[];
+  /** Where to go on. */
+  cursor: string;
+  /** The cursor was absent or too old: `events` is the whole list. */
+  relisted: boolean;
+}
+
+/**
+ * The API server sends a bookmark two seconds before the time limit of a watch: with three seconds it comes within about
+ * two, after everything older. Shorter limits get none.
+ */
+const sweepSeconds = 3;
+
+/**
+ * What happened to objects of a kind since `cursor`: resumes the watch, and closes it once it has caught up. Costs
+ * follow the changes, not the objects. Without a cursor, or with one the server no longer knows, lists everything.
+ */
+export async function sweep<T extends KubeObject = KubeObject>(
+  cluster: Cluster,
+  type: TypeRef,
+  cursor: string | undefined,
+): Promise<Sweep<T>> {
+  if (cursor === undefined) return relist(cluster, type);
+  const closing = new AbortController();
+  const events: WatchEvent<T>[] = [];
+  let next = cursor;
+  try {
+    const options = { resourceVersion: cursor, signal: closing.signal, timeoutSeconds: sweepSeconds };
+    for await (const event of cluster.watch<T>(type, options)) {
+      next = event.object.metadata.resourceVersion ?? next;
+      if (event.type === 'BOOKMARK') break;
+      events.push(event);
+    }
+  } catch (error) {
+    if (isTooOld(error)) return relist(cluster, type);
+    throw error;
+  } finally {
+    closing.abort();
+  }
+  return { events, cursor: next, relisted: false };
+}
+
+export interface FollowOptions {
+  /** Called before a broken watch is taken up again. */
+  onError?: (error: unknown) => void;
+  /** First pause after a failure; doubles up to 30 s. */
+  backoffMs?: number;
+}
+
+/**
+ * The same, without end: events as they come, one batch each, until `signal` is aborted. A watch that ends is resumed,
+ * one that is too old begins with a relist, and an unreachable server is tried again.
+ */
+export async function* follow<T extends KubeObject = KubeObject>(
+  cluster: Cluster,
+  type: TypeRef,
+  cursor: string | undefined,
+  signal: AbortSignal,
+  options: FollowOptions = {},
+): AsyncGenerator<Sweep<T>> {
+  let at = cursor;
+  let pause = options.backoffMs ?? 500;
+  while (!signal.aborted) {
+    try {
+      if (at === undefined) {
+        const listed = await relist<T>(cluster, type);
+        at = listed.cursor;
+        yield listed;
+      }
+      for await (const event of cluster.watch<T>(type, { resourceVersion: at, signal })) {
+        at = event.object.metadata.resourceVersion ?? at;
+        pause = options.backoffMs ?? 500;
+        yield { events: event.type === 'BOOKMARK' ? [] : [event], cursor: at, relisted: false };
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      if (isTooOld(error)) at = undefined;
+      else if (!(error instanceof ClusterUnreachable) && !(error instanceof ApiError)) throw error;
+      options.onError?.(error);
+    }
+    if (signal.aborted) return;
+    await delay(pause, undefined, { signal }).catch(() => undefined);
+    pause = Math.min(pause * 2, 30_000);
+  }
+}
+
+async function relist<T extends KubeObject>(cluster: Cluster, type: TypeRef): Promise<Sweep<T>> {
+  const { items, resourceVersion } = await cluster.list<T>(type);
+  return { events: items.map(object => ({ type: 'ADDED' as const, object })), cursor: resourceVersion, relisted: true };
+}
+
+function isTooOld(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 410;
+}

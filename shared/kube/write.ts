@@ -1,0 +1,76 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { KubeObject } from '../api/object.ts';
+import type { Clock } from '../ports/clock.ts';
+import { ApiError } from '../ports/cluster.ts';
+import { ObjectRefused } from './apply-error.ts';
+import type { Action } from './change.ts';
+import { cleanupPatch, type PatchOperation } from './managed-fields.ts';
+import { refOf, subjectOf } from './object-id.ts';
+import type { Decision, SetContext } from './validate.ts';
+
+interface Waiting {
+  timeoutMs: number;
+  signal: AbortSignal;
+  clock: Clock;
+}
+
+/** Does what was decided for one object. Throws ObjectRefused. */
+export async function write(
+  context: SetContext,
+  desired: KubeObject,
+  decision: Decision,
+  waiting: Waiting,
+): Promise<Action> {
+  if (decision.do === 'nothing') return decision.action;
+  try {
+    if (decision.do === 'recreate') await remove(context, decision.live, waiting);
+    else if (decision.cleanup.length > 0) await cleanUp(context, desired, decision.cleanup);
+    await context.cluster.apply(decision.payload, { fieldManager: context.manager, force: true });
+  } catch (error) {
+    waiting.signal.throwIfAborted();
+    throw new ObjectRefused(desired, 'apply', error);
+  }
+  return decision.do === 'recreate' ? 'created' : decision.action;
+}
+
+/** Deletes and waits until the object is gone, finalizers included. */
+async function remove({ cluster }: SetContext, live: KubeObject, waiting: Waiting): Promise<void> {
+  const { namespace, name, uid } = live.metadata;
+  await cluster.delete(live, namespace, name, { propagation: 'Background', ...(uid ? { uid } : {}) });
+  const deadline = waiting.clock.now() + waiting.timeoutMs;
+  for (let pause = 25; ; pause = Math.min(pause * 2, 1_000)) {
+    const found = await cluster.get(live, namespace, name);
+    if (!found || found.metadata.uid !== uid) return;
+    if (waiting.clock.now() > deadline) {
+      const finalizers = found.metadata.finalizers?.join(', ');
+      throw new Error(
+        `${subjectOf(refOf(live))} was deleted to be created anew, and is still there${finalizers ? `; finalizers: ${finalizers}` : ''}`,
+      );
+    }
+    await delay(pause, undefined, { signal: waiting.signal });
+  }
+}
+
+/** Tries of the cleanup against other writers. */
+const maxConflicts = 4;
+
+async function cleanUp(context: SetContext, object: KubeObject, first: PatchOperation[]): Promise<void> {
+  const { namespace, name } = object.metadata;
+  let patch = first;
+  for (let conflicts = 0; patch.length > 0; conflicts++) {
+    try {
+      await context.cluster.patch(
+        object,
+        namespace,
+        name,
+        { type: 'json', body: patch },
+        { fieldManager: context.manager },
+      );
+      return;
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 409 || conflicts >= maxConflicts) throw error;
+      const live = await context.cluster.get(object, namespace, name);
+      patch = live ? cleanupPatch(live, context.manager, context.foreign) : [];
+    }
+  }
+}
