@@ -1,0 +1,196 @@
+import { closeSync, readSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
+import { applyDelta } from './delta.ts';
+import { GitError } from './errors.ts';
+import { inflateStart, inflateStream } from './inflate.ts';
+import type { GitLimits } from './limits.ts';
+import { receivePack } from './pack-receiver.ts';
+import { type ObjectType, objectTypes, type PackTable } from './pack-table.ts';
+
+/** Bytes of inflated objects that are kept, as bases of deltas still to come. */
+const cacheBytes = 32 * 2 ** 20;
+const cacheableBytes = 8 * 2 ** 20;
+/** Objects above this are read piece by piece, so that compressed and inflated bytes are not both in memory. */
+const streamedBytes = 4 * 2 ** 20;
+
+/** The objects of one pack: found by id, inflated when asked for. */
+export class Pack {
+  readonly table: PackTable;
+  readonly #descriptor: number;
+  readonly #limits: GitLimits;
+  readonly #cache = new Map<number, Buffer>();
+  #cached = 0;
+  #closed = false;
+
+  private constructor(descriptor: number, table: PackTable, limits: GitLimits) {
+    this.#descriptor = descriptor;
+    this.table = table;
+    this.#limits = limits;
+  }
+
+  /** Receives a pack and names all its objects, which verifies them. */
+  static async receive(source: AsyncIterable<Buffer>, limits: GitLimits, signal?: AbortSignal): Promise<Pack> {
+    const { descriptor, table } = await receivePack(source, limits);
+    const pack = new Pack(descriptor, table, limits);
+    try {
+      await pack.#resolveDeltas(signal);
+      table.buildLookup();
+      return pack;
+    } catch (error) {
+      pack.close();
+      throw error;
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#cache.clear();
+    closeSync(this.#descriptor);
+  }
+
+  has(oid: string): boolean {
+    return this.table.find(oid) >= 0;
+  }
+
+  /** The object's type and size; Corrupt when the pack, which should be complete, does not hold it. */
+  stat(oid: string): { type: ObjectType; size: number; index: number } {
+    const index = this.table.find(oid);
+    const type = index < 0 ? undefined : objectTypes[this.table.resolved[index]!];
+    if (!type) throw new GitError('Corrupt', `the server left out object ${oid}`);
+    return { type, size: this.table.fullSizes[index]!, index };
+  }
+
+  /** The object's bytes. Throws when it has another type than `type`. */
+  async read(oid: string, type: ObjectType): Promise<Buffer> {
+    const found = this.stat(oid);
+    if (found.type !== type) throw new GitError('Corrupt', `object ${oid} is a ${found.type}, not a ${type}`);
+    const { table } = this;
+    if (table.types[found.index]! > 4 || found.size <= streamedBytes) return this.#content(found.index);
+    const result = Buffer.allocUnsafe(found.size);
+    let written = 0;
+    let position = table.data[found.index]!;
+    const end = table.offsets[found.index + 1]!;
+    const read = async () => {
+      if (position >= end) return undefined;
+      const input = this.#bytes(position, Math.min(end, position + 262144));
+      position += input.length;
+      // One byte more than the stream tells the inflater that it has ended.
+      return position >= end ? Buffer.concat([input, Buffer.alloc(1)]) : input;
+    };
+    await inflateStream(read, found.size, data => {
+      written += data.copy(result, written);
+    });
+    return result;
+  }
+
+  /**
+   * Names the deltas, each right after its base (as git index-pack does), so that a base is inflated about once.
+   * Lets other work run now and then: a large pack takes seconds.
+   */
+  async #resolveDeltas(signal?: AbortSignal): Promise<void> {
+    const { table } = this;
+    const { first, next } = childrenOf(table);
+    let left = 0;
+    for (let index = 0; index < table.count; index++) if (table.types[index]! > 4) left++;
+    if (left === 0) return;
+    let inflated = 0;
+    let lastPause = performance.now();
+    const stack: number[] = [];
+    const pushChildren = (index: number) => {
+      for (let child = first[index]!; child >= 0; child = next[child]!) stack.push(child);
+      if (table.waiting.size === 0) return;
+      const oid = table.oid(index);
+      for (const child of table.waiting.get(oid) ?? []) {
+        table.bases[child] = index;
+        stack.push(child);
+      }
+      table.waiting.delete(oid);
+    };
+    for (let root = 0; root < table.count && left > 0; root++) {
+      if (table.types[root]! > 4) continue;
+      pushChildren(root);
+      for (let index = stack.pop(); index !== undefined; index = stack.pop()) {
+        const data = this.#content(index);
+        inflated += data.length;
+        if (inflated > this.#limits.inflatedBytes)
+          throw new GitError('TooLarge', `the pack inflates to more than ${this.#limits.inflatedBytes} bytes`);
+        table.setResolved(index, table.resolved[table.bases[index]!]!, data);
+        left--;
+        pushChildren(index);
+        if (performance.now() - lastPause > 20) {
+          await setImmediate();
+          signal?.throwIfAborted();
+          lastPause = performance.now();
+        }
+      }
+    }
+    if (left > 0) throw new GitError('Corrupt', `${left} deltas of the pack have no base in it`);
+  }
+
+  /** The bytes of an object whose chain of bases is known. */
+  #content(index: number): Buffer {
+    const { table } = this;
+    const chain: number[] = [];
+    let at = index;
+    let data = this.#cache.get(at);
+    while (!data && table.types[at]! > 4) {
+      chain.push(at);
+      at = table.bases[at]!;
+      data = this.#cache.get(at);
+    }
+    if (data) this.#keep(at, data);
+    else {
+      data = this.#inflate(at);
+      if (chain.length > 0) this.#keep(at, data);
+    }
+    for (let link = chain.pop(); link !== undefined; link = chain.pop()) {
+      data = applyDelta(data, this.#inflate(link), this.#limits.objectBytes);
+      this.#keep(link, data);
+    }
+    return data;
+  }
+
+  #inflate(index: number): Buffer {
+    const { table } = this;
+    const bytes = this.#bytes(table.data[index]!, table.offsets[index + 1]!);
+    const inflated = inflateStart(bytes, table.sizes[index]!);
+    if (!inflated) throw new GitError('Corrupt', 'an object of the pack is cut off');
+    return inflated.data;
+  }
+
+  #bytes(start: number, end: number): Buffer {
+    const bytes = Buffer.allocUnsafe(end - start);
+    for (let done = 0; done < bytes.length; ) {
+      const count = readSync(this.#descriptor, bytes, done, bytes.length - done, start + done);
+      if (count === 0) throw new GitError('Corrupt', 'the temporary file of the pack was cut off');
+      done += count;
+    }
+    return bytes;
+  }
+
+  #keep(index: number, data: Buffer): void {
+    if (data.length > cacheableBytes) return;
+    if (this.#cache.delete(index)) this.#cached -= data.length;
+    this.#cache.set(index, data);
+    this.#cached += data.length;
+    for (const [oldest, old] of this.#cache) {
+      if (this.#cached <= cacheBytes) break;
+      this.#cache.delete(oldest);
+      this.#cached -= old.length;
+    }
+  }
+}
+
+/** Lists of ofs-deltas by their base, as links in two arrays. */
+function childrenOf(table: PackTable): { first: Int32Array; next: Int32Array } {
+  const first = new Int32Array(table.count).fill(-1);
+  const next = new Int32Array(table.count).fill(-1);
+  for (let index = table.count - 1; index >= 0; index--) {
+    const base = table.bases[index]!;
+    if (base < 0) continue;
+    next[index] = first[base]!;
+    first[base] = index;
+  }
+  return { first, next };
+}
