@@ -11,7 +11,7 @@ import { WorkItem } from './work-item.ts';
 export interface WorkRecord {
   messageId: string;
   body: string;
-  attributes?: { ApproximateReceiveCount?: string; MessageGroupId?: string } & Record<string, unknown>;
+  attributes?: { ApproximateReceiveCount?: string; MessageGroupId?: string };
 }
 
 /** Takes messages that are not work items: events, on the notification queue. Throwing sends the message again. */

@@ -1,0 +1,59 @@
+import { checkCluster, type Finding } from './check-cluster.ts';
+import { command, dirOption, type Io, readArgs } from './command.ts';
+import { chosenClusters, type Installation, withInstallation } from './installation.ts';
+
+export const summary = 'check that the clusters can be reached and have what Sluice needs';
+
+const help = `
+Checks what Sluice needs: clusters that answer, the definitions of Flux's kinds in versions it knows, rights, no controllers
+of Flux beside it, and no messages that were given up.
+
+Usage:
+  sluice check [--cluster NAME]
+
+Options:
+  --cluster NAME  only this cluster
+  --dir DIR       state directory (default: $SLUICE_DIR, or .sluice)
+
+The exit code is 1 when something is wrong (✗); what only deserves a look (!) does not count.
+
+Examples:
+  sluice check
+  sluice check --cluster production
+`;
+
+const options = { cluster: { type: 'string' }, ...dirOption } as const;
+
+const marks = { good: '✔', warn: '!', bad: '✗' } as const;
+
+export function run(args: string[], io: Io): Promise<number> {
+  return command('check', help, args, io, async () => {
+    const { values } = readArgs(args, options);
+    return withInstallation(io, values.dir, async installation => {
+      const { ports } = installation;
+      let bad = false;
+      const show = (findings: Finding[]) => {
+        for (const { level, text } of findings) io.out(`${marks[level]} ${text}`);
+        bad ||= findings.some(finding => finding.level === 'bad');
+      };
+      const clusters = await chosenClusters(ports, values.cluster);
+      const found = await Promise.all(clusters.map(name => checkCluster(name, ports)));
+      for (const [position, name] of clusters.entries()) {
+        io.out(`cluster ${name}`);
+        show(found[position]!);
+      }
+      io.out('queues');
+      show(checkQueues(installation));
+      return bad ? 1 : 0;
+    });
+  });
+}
+
+function checkQueues(installation: Installation): Finding[] {
+  const given = Object.entries(installation.deadLetters()).filter(([, count]) => count > 0);
+  if (given.length === 0) return [{ level: 'good', text: 'no message was given up' }];
+  return given.map(([queue, count]) => ({
+    level: 'bad',
+    text: `${count} ${count === 1 ? 'message' : 'messages'} of the queue ${queue} could not be worked on after three tries; the log says why`,
+  }));
+}

@@ -1,0 +1,26 @@
+import { CommandError, dirOption, type ExitCode, type Io, readArgs, UsageError } from './command.ts';
+import { chosenClusters, withInstallation } from './installation.ts';
+
+const options = { yes: { type: 'boolean' }, ...dirOption } as const;
+
+/** `sluice cluster remove`: forgets the registration, the credentials and what is indexed; the cluster is left alone. */
+export async function remove(args: string[], io: Io): Promise<ExitCode> {
+  const { values, positionals } = readArgs(args, options, 1);
+  const name = positionals[0];
+  if (!name) throw new UsageError('name the cluster: sluice cluster remove NAME');
+  return withInstallation(io, values.dir, async ({ ports }): Promise<ExitCode> => {
+    await chosenClusters(ports, name);
+    if (!values.yes) {
+      let objects = 0;
+      for await (const _ of ports.index.objects(name)) objects++;
+      throw new CommandError(
+        `removing "${name}" stops the reconciling of ${objects} objects and deletes its credentials here; in the cluster nothing is deleted. Say it again with --yes`,
+      );
+    }
+    const record = await ports.index.cluster(name);
+    await ports.index.removeCluster(name);
+    if (record?.access.type === 'kubeconfig') await ports.secrets.delete(record.access.secret);
+    io.out(`cluster "${name}" removed; what runs in it stays as it is`);
+    return 0;
+  });
+}

@@ -1,0 +1,49 @@
+import { add } from './cluster-add.ts';
+import { list } from './cluster-list.ts';
+import { remove } from './cluster-remove.ts';
+import { command, type Io, UsageError } from './command.ts';
+
+export const summary = 'register, list and remove the clusters that Sluice reconciles';
+
+const help = `
+Registers, lists and removes the clusters that Sluice reconciles.
+
+Usage:
+  sluice cluster add NAME --kubeconfig FILE [--context CONTEXT] [--changes sweep|watch]
+  sluice cluster list [-o table|json]
+  sluice cluster remove NAME [--yes]
+
+Options:
+  --kubeconfig FILE    how to reach the cluster; only what the context needs is kept
+  --context CONTEXT    context of the kubeconfig (default: its current-context)
+  --changes HOW        how changes in the cluster are seen: sweep (every minute) or watch (at once; default)
+  -o, --output FORMAT  table (default) or json
+  --yes                remove without asking
+  --dir DIR            state directory (default: $SLUICE_DIR, or .sluice)
+
+Examples:
+  # Register the cluster of the current context as "production"
+  sluice cluster add production --kubeconfig ~/.kube/config
+
+  # Register another context of the same file
+  sluice cluster add staging --kubeconfig ~/.kube/config --context staging
+
+  # Forget a cluster; what runs in it stays as it is
+  sluice cluster remove staging --yes
+`;
+
+const commands: Record<string, (args: string[], io: Io) => Promise<0 | 1 | 2>> = { add, list, remove };
+
+export function run(args: string[], io: Io): Promise<number> {
+  return command('cluster', help, args, io, async () => {
+    const [name = '', ...rest] = args;
+    const act = Object.hasOwn(commands, name) ? commands[name] : undefined;
+    if (!act)
+      throw new UsageError(
+        name
+          ? `unknown command "cluster ${name}"; there is add, list and remove`
+          : 'name a command: add, list or remove',
+      );
+    return act(rest, io);
+  });
+}
