@@ -128,6 +128,21 @@ export async function resync(cluster: string, ports: Ports): Promise<{ objects: 
   return { objects, enqueued };
 }
 
+/**
+ * After a relist, which tells what there is and not what went: forgets the records of objects of a kind that are gone.
+ * What was made after the list was taken has a message of its own, which records it again.
+ */
+export async function forgetMissing(
+  cluster: string,
+  kind: string,
+  listed: readonly KubeObject[],
+  ports: Ports,
+): Promise<void> {
+  const present = new Set(listed.map(({ metadata }) => `${kind}/${metadata.namespace ?? ''}/${metadata.name}`));
+  for await (const { key } of ports.index.objects(cluster))
+    if (key.kind === kind && !present.has(identity(key))) await ports.index.removeObject(key);
+}
+
 function identity(key: ObjectKey): string {
   return `${key.kind}/${key.namespace}/${key.name}`;
 }

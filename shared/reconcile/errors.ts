@@ -64,19 +64,28 @@ export function findError<E>(error: unknown, type: abstract new (...args: never[
 /** The first `code` in the chain that can be a condition's reason; system codes (ENOENT, ERR_…) cannot. */
 export function codeOf(error: unknown): string | undefined {
   for (const link of errorChain(error)) {
-    const code = (link as { code?: unknown }).code;
-    if (typeof code === 'string' && /^[A-Z][A-Za-z0-9]*$/.test(code) && /[a-z]/.test(code)) return code;
+    const code = ownCode(link);
+    if (code !== undefined) return code;
   }
   return undefined;
 }
 
-/** What is said about an error in a condition: its message, and that of a cause it does not already repeat. Bounded. */
+function ownCode(link: unknown): string | undefined {
+  const code = (link as { code?: unknown }).code;
+  return typeof code === 'string' && /^[A-Z][A-Za-z0-9]*$/.test(code) && /[a-z]/.test(code) ? code : undefined;
+}
+
+/**
+ * What is said about an error in a condition: its message, and those of its causes as far as they add something. Stops at
+ * an error of a capability (one with a reason of its own): that one tells all that may be told; the API server's answer
+ * behind it can quote the values of a Secret. Bounded.
+ */
 export function messageOfError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   let text = error.message;
-  for (const link of errorChain(error)) {
-    if (!(link instanceof Error) || link === error || !link.message) continue;
-    if (!text.includes(link.message)) text = text ? `${text}: ${link.message}` : link.message;
+  for (let link: unknown = error; link instanceof Error; link = link.cause) {
+    if (link.message && !text.includes(link.message)) text = text ? `${text}: ${link.message}` : link.message;
+    if (!(link instanceof ReconcileError) && ownCode(link) !== undefined) break;
   }
   return truncate(text || error.name, 10_000);
 }

@@ -1,0 +1,68 @@
+import { formatDuration } from '../../api/duration.ts';
+import { type ApplySetResult, applySet } from '../../kube/apply.ts';
+import { ApplyError } from '../../kube/apply-error.ts';
+import { changesText, hasChanged } from '../../kube/change.ts';
+import { diffInventory, type InventoryEntry, inventoryOf, mergeInventory } from '../../kube/inventory.ts';
+import { prune } from '../../kube/prune.ts';
+import { findError, messageOfError } from '../../reconcile/errors.ts';
+import type { Outcome } from '../../reconcile/outcome.ts';
+import { failed } from './record.ts';
+import { inventoryOfStatus, ownerOf, revisionMetadata, targetOf, timeoutOf, type Work } from './subject.ts';
+import { noted, noteNew } from './write-ahead.ts';
+
+/** Applies what was built, deletes what is no longer in it, and records both in the inventory. */
+export async function applyManifests(work: Work): Promise<Outcome | undefined> {
+  const { artifact, object, objects, ports, key } = work;
+  if (!artifact || !objects) throw new Error('there are no manifests');
+  work.stage(
+    `Detecting drift for revision ${artifact.revision} with a timeout of ${formatDuration(timeoutOf(object))}`,
+  );
+  let before = inventoryOfStatus(work.status);
+  if (work.redelivered) before = mergeInventory(before, await noted(ports.store, key, work.clock.now()));
+  await noteNew(ports.store, key, before, inventoryOf(objects), work.clock.now());
+  let applied: ApplySetResult;
+  try {
+    applied = await applySet(targetOf(work), objects, {
+      manager: 'kustomize-controller',
+      owner: ownerOf(object),
+      force: object.spec.force ?? false,
+      inventory: before,
+      signal: work.signal,
+      clock: work.clock,
+      ignore: object.spec.ignore ?? [],
+    });
+  } catch (error) {
+    return applyFailed(work, before, error);
+  }
+  work.applied = applied;
+  const changed = applied.changes.filter(hasChanged);
+  if (changed.length > 0) tell(work, changesText(changed));
+  return removeStale(work, before, applied.inventory);
+}
+
+/** What was written before the failure is in the cluster, so it belongs to the inventory like what was there before. */
+function applyFailed(work: Work, before: InventoryEntry[], error: unknown): Outcome {
+  const failure = findError(error, ApplyError);
+  work.status.inventory = { entries: failure?.inventory ?? before };
+  const written = (failure?.changes ?? []).filter(hasChanged);
+  const message = `${messageOfError(error)}${written.length > 0 ? `\n${changesText(written)}` : ''}`;
+  return failed(work, 'ReconciliationFailed', message, error);
+}
+
+async function removeStale(work: Work, before: InventoryEntry[], next: InventoryEntry[]): Promise<Outcome | undefined> {
+  work.status.inventory = { entries: next };
+  const stale = diffInventory(before, next);
+  if (stale.length === 0 || !work.object.spec.prune) return undefined;
+  const pruned = await prune(targetOf(work), stale, { owner: ownerOf(work.object) });
+  const deleted = pruned.changes.filter(hasChanged);
+  if (deleted.length > 0) tell(work, changesText(deleted));
+  if (!pruned.error) return undefined;
+  // Refused deletions are tried again: they stay in the inventory.
+  work.status.inventory = { entries: mergeInventory(next, pruned.kept) };
+  return failed(work, 'PruneFailed', messageOfError(pruned.error), pruned.error);
+}
+
+function tell(work: Work, message: string): void {
+  work.changed = true;
+  work.event({ severity: 'info', reason: 'Progressing', message, metadata: revisionMetadata(work.artifact) });
+}

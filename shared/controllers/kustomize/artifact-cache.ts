@@ -1,0 +1,65 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fetchArtifact } from '../../artifact/layout.ts';
+import type { Store } from '../../ports/store.ts';
+import type { Artifact } from './subject.ts';
+
+interface Entry {
+  dir: Promise<string>;
+  users: number;
+}
+
+/**
+ * Extracted artifacts of this process, by digest: many Kustomizations build from one artifact, often at the same time.
+ * Bounded; an entry in use is never removed.
+ */
+export class ArtifactCache {
+  readonly #entries = new Map<string, Entry>();
+  readonly #limit: number;
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** Calls `use` with the directory of the extracted artifact, which must not be changed. */
+  async with<T>(store: Store, artifact: Artifact, use: (dir: string) => Promise<T>): Promise<T> {
+    const entry = this.#take(store, artifact);
+    entry.users++;
+    try {
+      return await use(await entry.dir);
+    } finally {
+      entry.users--;
+      await this.#shrink();
+    }
+  }
+
+  #take(store: Store, artifact: Artifact): Entry {
+    const { digest } = artifact;
+    const entry = this.#entries.get(digest) ?? { dir: extract(store, artifact), users: 0 };
+    this.#entries.delete(digest);
+    this.#entries.set(digest, entry);
+    // A failure is not kept: the next one may succeed.
+    entry.dir.catch(() => this.#entries.get(digest) === entry && this.#entries.delete(digest));
+    return entry;
+  }
+
+  async #shrink(): Promise<void> {
+    for (const [digest, entry] of this.#entries) {
+      if (this.#entries.size <= this.#limit) return;
+      if (entry.users > 0) continue;
+      this.#entries.delete(digest);
+      await rm(await entry.dir.catch(() => ''), { recursive: true, force: true });
+    }
+  }
+}
+
+async function extract(store: Store, artifact: Artifact): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'sluice-artifact-'));
+  try {
+    await fetchArtifact(store, artifact, dir);
+    return dir;
+  } catch (error) {
+    await rm(dir, { recursive: true, force: true });
+    throw error;
+  }
+}

@@ -1,0 +1,119 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { findCondition } from '../../api/conditions.ts';
+import { formatDuration } from '../../api/duration.ts';
+import type { KubeObject } from '../../api/object.ts';
+import { checkHealth, type HealthOptions, jobsWithTtl, summarizeHealth } from '../../kube/health.ts';
+import { type ObjectRef, refOf } from '../../kube/object-id.ts';
+import { ownerSelector, policyOf } from '../../kube/policy.ts';
+import type { Outcome } from '../../reconcile/outcome.ts';
+import { failed } from './record.ts';
+import { ownerOf, revisionMetadata, targetOf, timeoutOf, type Work } from './subject.ts';
+
+/**
+ * Whether a wait for health, begun by an earlier invocation, is what a timer brought us back for. All of it stands in the
+ * status, so any worker can go on with it; whatever else wakes the object starts from the beginning.
+ */
+export function isWaiting(work: Work): boolean {
+  const healthy = healthyCondition(work);
+  return (
+    work.reason === 'timer' &&
+    healthy?.status === 'Unknown' &&
+    healthy.observedGeneration === work.object.metadata.generation &&
+    healthy.message === waitMessage(work)
+  );
+}
+
+function healthyCondition(work: Work) {
+  return findCondition(work.object as unknown as KubeObject, 'Healthy');
+}
+
+function waitMessage(work: Work): string {
+  const timeout = formatDuration(timeoutOf(work.object));
+  return `Running health checks for revision ${work.artifact?.revision} with a timeout of ${timeout}`;
+}
+
+/**
+ * Workloads often get ready within a second, and a timer takes at least one, with several requests to find the place
+ * again. So an invocation looks again a few times before it leaves: these milliseconds are the whole of what it waits.
+ */
+const quickLooksMs = [100, 150, 250, 400, 600];
+
+/** Goes on when all that is to be healthy is so. */
+export async function checkHealthOf(work: Work): Promise<Outcome | undefined> {
+  const refs = toCheck(work);
+  if (refs.length === 0) {
+    work.condition('Healthy', null);
+    return undefined;
+  }
+  const resumed = isWaiting(work);
+  const message = waitMessage(work);
+  work.stage(message);
+  const since = resumed ? Date.parse(healthyCondition(work)?.lastTransitionTime ?? '') : work.clock.now();
+  const target = targetOf(work);
+  const options = optionsOf(work);
+  for (const pause of [...(work.changed || resumed ? quickLooksMs : []), undefined]) {
+    const results = await checkHealth(target, refs, options);
+    const elapsed = work.clock.now() - since;
+    const summary = summarizeHealth(results, { timedOut: elapsed >= timeoutOf(work.object) });
+    if (summary.state === 'healthy') return passed(work, elapsed);
+    if (summary.state === 'failed') return unhealthy(work, elapsed, summary.message);
+    if (pause === undefined) return waiting(work, message, elapsed);
+    await delay(pause, undefined, { signal: work.signal });
+  }
+  return undefined;
+}
+
+function optionsOf(work: Work): HealthOptions {
+  return {
+    ...(work.object.spec.wait ? { labelSelector: ownerSelector(ownerOf(work.object)) } : {}),
+    jobsWithTtl: jobsWithTtl(work.objects ?? []),
+    now: work.clock.now(),
+  };
+}
+
+/** All that was applied, or what is named; never objects that were not ours to write, and never the object itself. */
+export function toCheck(work: Pick<Work, 'object' | 'objects'>): ObjectRef[] {
+  const { spec, metadata } = work.object;
+  const policy = policyOf('kustomize.toolkit.fluxcd.io');
+  const refs: ObjectRef[] = spec.wait
+    ? (work.objects ?? []).filter(object => !policy.excluded(object)).map(refOf)
+    : (spec.healthChecks ?? []).map(({ apiVersion = '', kind, name, namespace }) => ({
+        apiVersion,
+        kind,
+        name,
+        ...(namespace ? { namespace } : {}),
+      }));
+  return refs.filter(
+    ({ kind, name, namespace }) =>
+      !(kind === 'Kustomization' && name === metadata.name && namespace === metadata.namespace),
+  );
+}
+
+function passed(work: Work, elapsed: number): undefined {
+  const before = healthyCondition(work);
+  const wasHealthy = before?.status === 'True';
+  const newRevision = work.artifact?.revision !== work.object.status.lastAppliedRevision;
+  // An unchanged good state keeps its words: new ones would cost a write at every interval.
+  if (wasHealthy && !work.changed) {
+    work.condition('Healthy', before);
+    return;
+  }
+  const message = `Health check passed in ${formatDuration(elapsed)}`;
+  work.condition('Healthy', { status: 'True', reason: 'Succeeded', message });
+  if (!wasHealthy || newRevision)
+    work.event({ severity: 'info', reason: 'Progressing', message, metadata: revisionMetadata(work.artifact) });
+  work.changed = true;
+}
+
+function unhealthy(work: Work, elapsed: number, text: string): Outcome {
+  work.condition('Healthy', { status: 'False', reason: 'HealthCheckFailed', message: text });
+  return failed(work, 'HealthCheckFailed', `health check failed after ${formatDuration(elapsed)}: ${text}`);
+}
+
+/** Comes back by timer: soon at first, at most every five seconds later. */
+function waiting(work: Work, message: string, elapsed: number): Outcome {
+  work.condition('Healthy', { status: 'Unknown', reason: 'Progressing', message });
+  const afterMs = Math.min(5000, Math.max(1000, elapsed / 4));
+  const readyMessage = 'Reconciliation in progress';
+  return { type: 'waiting', ready: 'Unknown', reason: 'Progressing', message, readyMessage, afterMs };
+}

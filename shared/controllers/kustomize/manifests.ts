@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto';
+import type { KubeObject } from '../../api/object.ts';
+import { ArtifactMissing } from '../../artifact/layout.ts';
+import { refOf, subjectOf } from '../../kube/object-id.ts';
+import { buildKey, buildManifests } from '../../manifests/build.ts';
+import { substitute } from '../../manifests/substitute.ts';
+import { findError, RetryError } from '../../reconcile/errors.ts';
+import type { Outcome } from '../../reconcile/outcome.ts';
+import { ArtifactCache } from './artifact-cache.ts';
+import { BuildCache } from './build-cache.ts';
+import { artifactMissing, dependencyRetryMs } from './source.ts';
+import { type Artifact, revisionMetadata, type Work } from './subject.ts';
+import { variablesOf } from './variables.ts';
+
+const artifacts = new ArtifactCache(4);
+const builds = new BuildCache();
+
+/** Makes of the artifact the objects that are to be in the cluster: built, substituted, with the common metadata. */
+export async function makeManifests(work: Work): Promise<Outcome | undefined> {
+  const { artifact, object } = work;
+  if (!artifact) throw new Error('there is no artifact');
+  let built: KubeObject[];
+  try {
+    built = await build(work, artifact);
+  } catch (error) {
+    if (findError(error, ArtifactMissing))
+      return artifactMissing('Source is not ready, artifact not found, retrying in 30s', dependencyRetryMs);
+    throw error;
+  }
+  work.status.lastAttemptedRevision = artifact.revision;
+  const variables = await variablesOf(work.cluster, object);
+  const objects = variables ? substitute(built, variables) : built;
+  const encrypted = objects.find(isEncrypted);
+  if (encrypted)
+    throw new RetryError(
+      'ReconciliationFailed',
+      `${subjectOf(refOf(encrypted))} is SOPS encrypted, configuring decryption is required for this secret to be reconciled`,
+    );
+  work.objects = objects;
+  work.digest = `sha256:${createHash('sha256').update(JSON.stringify(objects)).digest('hex')}`;
+  return undefined;
+}
+
+async function build(work: Work, artifact: Artifact): Promise<KubeObject[]> {
+  const { object, ports } = work;
+  const { name, namespace = '' } = object.metadata;
+  const key = buildKey(artifact.digest, object.spec.path ?? '', object.spec);
+  const cached = await builds.get(ports.store, key);
+  if (cached) return cached;
+  const built = await artifacts.with(ports.store, artifact, root =>
+    buildManifests({ root, path: object.spec.path ?? '', spec: object.spec, owner: { name, namespace } }),
+  );
+  await builds.put(ports.store, key, built);
+  return built;
+}
+
+/** As SOPS leaves its mark. */
+function isEncrypted(object: KubeObject): boolean {
+  return (
+    object.kind === 'Secret' && object.apiVersion === 'v1' && typeof object.sops === 'object' && object.sops !== null
+  );
+}

@@ -1,0 +1,33 @@
+import { GitError, type GitErrorCode } from '../../git/errors.ts';
+import { findError, messageOfError, ReconcileError, StalledError } from '../../reconcile/errors.ts';
+
+/** Reasons as Flux's source-controller writes them; what is not named here is a failed Git operation. */
+const reasons: Partial<Record<GitErrorCode, string>> = {
+  AuthenticationFailed: 'AuthenticationFailed',
+  InvalidCredentials: 'AuthenticationFailed',
+  EmptyRepository: 'EmptyGitRepository',
+  InvalidUrl: 'URLInvalid',
+};
+
+/** Only another spec mends these. */
+const stalling: readonly GitErrorCode[] = ['InvalidUrl', 'InvalidReference', 'Unsupported'];
+
+/** Why a fetch failed: the reason of FetchFailed and Ready, the message, and whether trying again may help. */
+export function fetchFailure(error: unknown): { reason: string; message: string; stalled: boolean } {
+  const git = findError(error, GitError);
+  if (git?.code === 'EmptyRepository')
+    return { reason: 'EmptyGitRepository', message: 'git repository is empty', stalled: false };
+  if (git) {
+    return {
+      reason: reasons[git.code] ?? 'GitOperationFailed',
+      message: `failed to checkout and determine revision: ${messageOfError(error)}`,
+      stalled: stalling.includes(git.code),
+    };
+  }
+  const known = findError(error, ReconcileError);
+  return {
+    reason: known?.code ?? 'GitOperationFailed',
+    message: known ? messageOfError(error) : `failed to checkout and determine revision: ${messageOfError(error)}`,
+    stalled: findError(error, StalledError) !== undefined,
+  };
+}
