@@ -41,7 +41,8 @@ function refusal(object: KubeObject, phase: 'dry-run' | 'apply', cause: unknown)
   if (!(cause instanceof ApiError)) return `${subject} dry-run failed: ${text}`;
   if (cause.status === 404 && !/^no matches for kind/.test(text))
     return object.metadata.namespace ? `${subject} not found: ${text}` : `${subject} namespace not specified: ${text}`;
-  const reason = /^no matches for kind/.test(text) ? '' : ` (${reasonOf(cause)})`;
+  const name = /^no matches for kind/.test(text) ? '' : reasonOf(cause);
+  const reason = name ? ` (${name})` : '';
   return `${subject} dry-run failed${reason}: ${text}${hint}`;
 }
 

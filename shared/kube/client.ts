@@ -201,6 +201,7 @@ export class KubeClient implements Cluster {
       ...(this.#user ? { user: this.#user } : {}),
       signal: options.signal,
     });
+    options.onOpen?.();
     try {
       for await (const event of jsonLines(response.body) as AsyncIterable<{ type: string; object: T }>) {
         if (event.type === 'ERROR') throw statusError(event.object);

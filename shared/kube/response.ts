@@ -28,7 +28,7 @@ const Status = z.object({
   message: z.string().optional(),
   reason: z.string().optional(),
   code: z.number().optional(),
-  details: z.unknown(),
+  details: z.unknown().optional(),
 });
 
 /** The error a non-2xx answer stands for. Servers behind proxies may answer with plain text or HTML. */
@@ -37,7 +37,8 @@ export function apiError(response: Pick<TransportResponse, 'status' | 'headers'>
   const status = parseStatus(text);
   return new ApiError(
     response.status,
-    status?.reason || reasonOf(response.status),
+    // A Status without a reason has none: it is not made up from the code.
+    status ? (status.reason ?? '') : reasonOf(response.status),
     status?.message || text.trim().slice(0, 500) || `the API server answered ${response.status}`,
     status?.details,
     Number.isFinite(retryAfter) && response.headers['retry-after'] ? retryAfter : undefined,
@@ -50,7 +51,7 @@ export function statusError(object: unknown): ApiError {
   if (!status.success)
     return new ApiError(500, 'InternalError', `the watch failed: ${JSON.stringify(object).slice(0, 500)}`);
   const { code = 500, reason, message, details } = status.data;
-  return new ApiError(code, reason || reasonOf(code), message || 'the watch failed', details);
+  return new ApiError(code, reason ?? '', message || 'the watch failed', details);
 }
 
 function parseStatus(text: string): z.infer<typeof Status> | undefined {

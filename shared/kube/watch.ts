@@ -12,36 +12,49 @@ export interface Sweep<T extends KubeObject = KubeObject> {
   relisted: boolean;
 }
 
-/**
- * The API server sends a bookmark two seconds before the time limit of a watch: with three seconds it comes within about
- * two, after everything older. Shorter limits get none.
- */
-const sweepSeconds = 3;
+/** Longest a sweep stays open, however much there is to catch up with. */
+const sweepSeconds = 30;
 
 /**
- * What happened to objects of a kind since `cursor`: resumes the watch, and closes it once it has caught up. Costs
- * follow the changes, not the objects. Without a cursor, or with one the server no longer knows, lists everything.
+ * What happened to objects of a kind since `cursor`: resumes the watch, and closes it when the server, having sent what
+ * it remembers, has been silent for `quietMs`. Costs follow the changes, not the objects. Events that come later than
+ * that are not lost: the cursor moves only to what was seen, and the next sweep goes on there. (A quiet kind's cursor
+ * stays valid: the server forgets only events that newer ones of the same kind push out. Bookmarks move it when they
+ * come, but the server sends none for a kind at rest, so they cannot mark the end.) Without a cursor, or with one the
+ * server no longer knows, lists everything.
  */
 export async function sweep<T extends KubeObject = KubeObject>(
   cluster: Cluster,
   type: TypeRef,
   cursor: string | undefined,
+  options: { quietMs?: number } = {},
 ): Promise<Sweep<T>> {
   if (cursor === undefined) return relist(cluster, type);
+  const quietMs = options.quietMs ?? 500;
   const closing = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const restart = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => closing.abort(), quietMs);
+  };
   const events: WatchEvent<T>[] = [];
   let next = cursor;
   try {
-    const options = { resourceVersion: cursor, signal: closing.signal, timeoutSeconds: sweepSeconds };
-    for await (const event of cluster.watch<T>(type, options)) {
+    for await (const event of cluster.watch<T>(type, {
+      resourceVersion: cursor,
+      signal: closing.signal,
+      timeoutSeconds: sweepSeconds,
+      onOpen: restart,
+    })) {
+      restart();
       next = event.object.metadata.resourceVersion ?? next;
-      if (event.type === 'BOOKMARK') break;
-      events.push(event);
+      if (event.type !== 'BOOKMARK') events.push(event);
     }
   } catch (error) {
     if (isTooOld(error)) return relist(cluster, type);
     throw error;
   } finally {
+    clearTimeout(timer);
     closing.abort();
   }
   return { events, cursor: next, relisted: false };

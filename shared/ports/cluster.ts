@@ -77,6 +77,8 @@ export interface WatchOptions {
   signal: AbortSignal;
   /** Server-side time limit. */
   timeoutSeconds?: number;
+  /** Called when the server has accepted the watch: what it still remembers comes at once from now on. */
+  onOpen?: () => void;
 }
 
 export interface WatchEvent<T> {
