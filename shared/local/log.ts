@@ -20,7 +20,20 @@ export interface LogLine {
 export function fileLog(file: string, clock: Clock, level: LogLevel = 'info'): Log {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const descriptor = openSync(file, 'a', 0o600);
-  return makeLog(line => writeSync(descriptor, `${JSON.stringify(line, redact)}\n`), clock, level);
+  const write = (line: LogLine) => {
+    const text = JSON.stringify(line, redact);
+    writeSync(descriptor, `${text}\n`);
+    if (listeners.size > 0) for (const listener of listeners) listener(JSON.parse(text));
+  };
+  return makeLog(write, clock, level);
+}
+
+const listeners = new Set<(line: LogLine) => void>();
+
+/** Also hands every line that this thread logs to `listener`, as it stands in the file; the host shows progress by them. */
+export function onLogLine(listener: (line: LogLine) => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
 }
 
 /** A log that hands its lines to `write`. */

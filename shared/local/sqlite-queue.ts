@@ -91,11 +91,6 @@ export class SqliteQueue implements Queue, QueueConsumer {
     return row?.ready_at;
   }
 
-  /** Changes whenever another connection (thread, process) has written: a cheap question for a poller's fallback. */
-  dataVersion(): number {
-    return (this.#receive.dataVersion.get() as { data_version: number }).data_version;
-  }
-
   /** Messages held, in flight included. */
   depth(queue: ReceivableQueue): number {
     return (this.#receive.depth.get(queue) as { n: number }).n;
@@ -283,7 +278,6 @@ const receiveSql = {
   latest:
     'SELECT max(visible_at) AS visible_at FROM (SELECT visible_at FROM messages WHERE queue = ? AND grp = ? ORDER BY seq LIMIT ?)',
   dropGroup: 'DELETE FROM groups WHERE queue = ? AND grp = ?',
-  dataVersion: 'PRAGMA data_version',
   depth: 'SELECT count(*) AS n FROM messages WHERE queue = ?',
 } as const;
 

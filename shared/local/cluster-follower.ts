@@ -1,0 +1,110 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { apiVersionOf, type KindDefinition, kinds } from '../api/kinds.ts';
+import { keyString } from '../api/object.ts';
+import { follow, type Sweep } from '../kube/watch.ts';
+import { ApiError } from '../ports/cluster.ts';
+import type { Log, Ports } from '../ports/ports.ts';
+import { onObjectChange } from '../reconcile/changes.ts';
+
+/** Longest pause between attempts to follow a kind. */
+const maxPauseMs = 10_000;
+/** Changes of different objects that are taken in at a time. */
+const parallel = 50;
+
+/** Keeps a watch open on each toolkit kind of one cluster, and turns changes into work items and index entries. */
+export class ClusterFollower {
+  /** The registration it was started for, to tell when that has changed. */
+  readonly registration: string;
+  readonly #cluster: string;
+  readonly #ports: Ports;
+  readonly #log: Log;
+  readonly #stop = new AbortController();
+
+  constructor(cluster: string, registration: string, ports: Ports) {
+    this.#cluster = cluster;
+    this.registration = registration;
+    this.#ports = ports;
+    this.#log = ports.log.with({ cluster });
+    for (const kind of kinds) void this.#keepFollowing(kind);
+  }
+
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  async #keepFollowing(kind: KindDefinition): Promise<void> {
+    const log = this.#log.with({ kind: kind.kind });
+    let pause = 500;
+    let complaint = '';
+    while (!this.#stop.signal.aborted) {
+      try {
+        await this.#follow(kind, () => {
+          if (complaint) log.info('the cluster answers again');
+          pause = 500;
+          complaint = '';
+        });
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        // Said once, not at every attempt.
+        if (message !== complaint) log.warn('the cluster cannot be followed; trying again', { error });
+        complaint = message;
+      }
+      await delay(pause, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+      pause = Math.min(pause * 2, maxPauseMs);
+    }
+  }
+
+  /** Ends by an error only, or when stopped. What was not taken in comes again, since the cursor is moved after it. */
+  async #follow(kind: KindDefinition, onAnswer: () => void): Promise<void> {
+    const { index, clusters } = this.#ports;
+    const cluster = await clusters.get(this.#cluster);
+    const cursor = await index.cursor(this.#cluster, kind.kind);
+    const type = { apiVersion: apiVersionOf(kind), kind: kind.kind };
+    const ended = new AbortController();
+    const signal = AbortSignal.any([this.#stop.signal, ended.signal]);
+    let broken: unknown;
+    const onError = (error: unknown) => {
+      // Too old is followed by a relist within; anything else is waited out here, where it is said and paced.
+      if (error instanceof ApiError && error.status === 410) return;
+      broken = error;
+      ended.abort();
+    };
+    for await (const changes of follow(cluster, type, cursor, signal, { onError, backoffMs: 50 })) {
+      onAnswer();
+      await this.#takeIn(kind, changes);
+      await index.setCursor(this.#cluster, kind.kind, changes.cursor);
+    }
+    if (broken !== undefined && !this.#stop.signal.aborted) throw broken;
+  }
+
+  async #takeIn(kind: KindDefinition, changes: Sweep): Promise<void> {
+    const { events, relisted } = changes;
+    const type = { apiVersion: apiVersionOf(kind), kind: kind.kind };
+    for (let i = 0; i < events.length; i += parallel)
+      await Promise.all(
+        events.slice(i, i + parallel).map(event => {
+          // Items of a list carry no kind.
+          const object = { ...event.object, ...type };
+          return onObjectChange(this.#cluster, { type: event.type, object }, this.#ports);
+        }),
+      );
+    if (relisted) await this.#forgetAbsent(kind, changes);
+  }
+
+  /** After a relist nothing tells what was deleted meanwhile, but that it is not in the list. */
+  async #forgetAbsent(kind: KindDefinition, { events }: Sweep): Promise<void> {
+    const { index } = this.#ports;
+    const present = new Set(
+      events.map(({ object: { metadata } }) =>
+        keyString({
+          cluster: this.#cluster,
+          kind: kind.kind,
+          namespace: metadata.namespace ?? '',
+          name: metadata.name,
+        }),
+      ),
+    );
+    for await (const { key } of index.objects(this.#cluster))
+      if (key.kind === kind.kind && !present.has(keyString(key))) await index.removeObject(key);
+  }
+}

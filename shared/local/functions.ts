@@ -1,0 +1,51 @@
+import { fileURLToPath } from 'node:url';
+import type { WorkQueue } from './queue-consumer.ts';
+
+/** A function as the host runs it: what the CDK stack says of it on AWS. */
+export interface FunctionDefinition {
+  /** Path of the module that exports `handler`. */
+  module: string;
+  timeoutSeconds: number;
+}
+
+export type FunctionName = 'webhook' | 'artifact' | 'source' | 'kustomize' | 'notification' | 'timer' | 'schedule';
+export type Functions = Record<FunctionName, FunctionDefinition>;
+
+/** The event source mappings. */
+export interface Mapping {
+  queue: WorkQueue;
+  function: FunctionName;
+  /** Messages per invocation; 1 keeps the order of a FIFO queue simple. */
+  batchSize: number;
+  /** Invocations at a time, for each core; most of an invocation is waiting for others. */
+  perCore: number;
+}
+
+export const functions: Functions = {
+  webhook: { module: moduleOf('webhook'), timeoutSeconds: 29 },
+  artifact: { module: moduleOf('artifact'), timeoutSeconds: 300 },
+  source: { module: moduleOf('source'), timeoutSeconds: 120 },
+  kustomize: { module: moduleOf('kustomize'), timeoutSeconds: 120 },
+  notification: { module: moduleOf('notification'), timeoutSeconds: 60 },
+  timer: { module: moduleOf('timer'), timeoutSeconds: 30 },
+  schedule: { module: moduleOf('schedule'), timeoutSeconds: 60 },
+};
+
+export const mappings: Mapping[] = [
+  { queue: 'source', function: 'source', batchSize: 1, perCore: 6 },
+  { queue: 'kustomize', function: 'kustomize', batchSize: 1, perCore: 12 },
+  { queue: 'notification', function: 'notification', batchSize: 1, perCore: 6 },
+  { queue: 'timer', function: 'timer', batchSize: 10, perCore: 1 },
+];
+
+/**
+ * How long a received message stays invisible: its function's timeout, and as long again for the other invocations of a
+ * thread that is being replaced to finish. When the host starts it releases everything, so nothing waits for this.
+ */
+export function visibilitySeconds(definition: FunctionDefinition): number {
+  return definition.timeoutSeconds * 2 + 30;
+}
+
+function moduleOf(name: string): string {
+  return fileURLToPath(new URL(`../../functions/${name}/handler.ts`, import.meta.url));
+}
