@@ -19,11 +19,13 @@ export function decideChange(object: KubeObject, known: IndexedObject | undefine
   const meta = object.metadata;
   const fresh = known === undefined || known.uid !== (meta.uid ?? '');
   if (!fresh && known.resourceVersion === meta.resourceVersion) return 'nothing';
-  if (meta.deletionTimestamp !== undefined) return meta.finalizers?.length ? 'reconcile' : 'nothing';
+  // Asking for deletion raises the generation, so that later writes (ours too) are told apart from it.
+  const raised = fresh || known.generation !== (meta.generation ?? 0);
+  if (meta.deletionTimestamp !== undefined) return raised && meta.finalizers?.length ? 'reconcile' : 'nothing';
   const requested = meta.annotations?.[requestedAtAnnotation];
   const unhandled = requested !== undefined && requested !== object.status?.lastHandledReconcileAt;
   if (fresh) return settled(object) && !unhandled ? 'index' : 'reconcile';
-  if (known.generation !== (meta.generation ?? 0)) return 'reconcile';
+  if (raised) return 'reconcile';
   if (unhandled && known.requestedAt !== requested) return 'reconcile';
   return 'nothing';
 }

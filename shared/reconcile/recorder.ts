@@ -9,7 +9,7 @@ import { eventMessage, type ToolkitEvent } from './event.ts';
 import { rfc3339 } from './summarize.ts';
 
 /** Annotation of cluster Events and notifications that names the trace a push began. */
-export const traceAnnotation = 'event.toolkit.fluxcd.io/trace';
+export const traceAnnotation = 'sluice.dev/trace';
 
 export interface Recording {
   key: ObjectKey;

@@ -5,6 +5,7 @@ import { type Kustomization, kustomizationKind } from '../../api/kustomize/kusto
 import { type KubeObject, keyString, type ObjectKey, parseKey } from '../../api/object.ts';
 import type { Index } from '../../ports/index.ts';
 import type { Outcome } from '../../reconcile/outcome.ts';
+import { messageOf, workItem } from '../../reconcile/work-item.ts';
 import { dependencyRetryMs, sourceNamespace } from './source.ts';
 import { revisionMetadata, type Work } from './subject.ts';
 
@@ -26,6 +27,7 @@ export async function checkDependencies(work: Work): Promise<Outcome | undefined
   // Members of a cycle wait for each other for ever; only then is there a cycle to look for.
   const cycle = await findCycle(work.ports.index, work.key);
   if (cycle) {
+    await wakeMembers(work, cycle);
     const names = cycle.map(key => `${key.namespace}/${key.name}`).join(' → ');
     return {
       ...stalled('CircularDependency', `dependency cycle: ${names}; remove one of these from spec.dependsOn`),
@@ -47,6 +49,18 @@ export async function checkDependencies(work: Work): Promise<Outcome | undefined
     message: problem,
     afterMs: dependencyRetryMs,
   };
+}
+
+/**
+ * The others of a cycle that was just found look for it too, rather than at their next timer. Only once: each of them does
+ * the same.
+ */
+async function wakeMembers(work: Work, cycle: readonly ObjectKey[]): Promise<void> {
+  if (findCondition(work.object as unknown as KubeObject, 'Stalled')?.reason === 'CircularDependency') return;
+  const self = keyString(work.key);
+  const others = cycle.filter(key => keyString(key) !== self);
+  const cause = { reason: 'dependency', trace: work.trace, sentAt: work.clock.now() };
+  await work.ports.queue.send(others.map(key => messageOf(workItem(key, cause))));
 }
 
 function stalled(reason: string, message: string) {

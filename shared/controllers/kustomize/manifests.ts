@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { KubeObject } from '../../api/object.ts';
-import { ArtifactMissing } from '../../artifact/layout.ts';
+import { ArtifactError } from '../../artifact/errors.ts';
 import { refOf, subjectOf } from '../../kube/object-id.ts';
 import { buildKey, buildManifests } from '../../manifests/build.ts';
+import { withCommonMetadata } from '../../manifests/metadata.ts';
 import { substitute } from '../../manifests/substitute.ts';
 import { findError, RetryError } from '../../reconcile/errors.ts';
 import type { Outcome } from '../../reconcile/outcome.ts';
@@ -23,13 +24,15 @@ export async function makeManifests(work: Work): Promise<Outcome | undefined> {
   try {
     built = await build(work, artifact);
   } catch (error) {
-    if (findError(error, ArtifactMissing))
+    if (findError(error, ArtifactError)?.code === 'NotFound')
       return artifactMissing('Source is not ready, artifact not found, retrying in 30s', dependencyRetryMs);
     throw error;
   }
   work.status.lastAttemptedRevision = artifact.revision;
   const variables = await variablesOf(work.cluster, object);
-  const objects = variables ? substitute(built, variables) : built;
+  const always = object.spec.postBuild?.substituteStrategy === 'Always';
+  const substituted = variables ? substitute(built, variables, { always }) : built;
+  const objects = withCommonMetadata(substituted, object.spec.commonMetadata);
   const encrypted = objects.find(isEncrypted);
   if (encrypted)
     throw new RetryError(

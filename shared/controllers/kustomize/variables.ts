@@ -5,7 +5,7 @@ import { RetryError } from '../../reconcile/errors.ts';
 
 /**
  * The variables of `spec.postBuild`: those of the named ConfigMaps and Secrets, later ones winning, then the inline ones.
- * Undefined when nothing is to be substituted: no variables, unless the strategy says Always.
+ * Undefined when the spec wants nothing substituted.
  */
 export async function variablesOf(
   cluster: Cluster,
@@ -28,16 +28,12 @@ export async function variablesOf(
       );
     if (source) Object.assign(variables, dataOf(source));
   }
-  for (const [name, value] of Object.entries(postBuild.substitute ?? {})) variables[name] = value.replaceAll('\n', '');
-  const none = Object.keys(variables).length === 0 && postBuild.substituteStrategy !== 'Always';
-  return none ? undefined : variables;
+  return { ...variables, ...postBuild.substitute };
 }
 
-/** Line breaks are taken out, as Flux does: a value stands within one line of a manifest. */
+/** The data of a ConfigMap, or of a Secret decoded. */
 export function dataOf(source: KubeObject): Record<string, string> {
-  const decode = (value: string) =>
-    (source.kind === 'Secret' ? Buffer.from(value, 'base64').toString('utf8') : value).replaceAll('\n', '');
-  return Object.fromEntries(
-    Object.entries((source.data ?? {}) as Record<string, string>).map(([k, v]) => [k, decode(v)]),
-  );
+  const decode = (value: string) => (source.kind === 'Secret' ? Buffer.from(value, 'base64').toString('utf8') : value);
+  const data = (source.data ?? {}) as Record<string, string>;
+  return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, decode(value)]));
 }

@@ -28,9 +28,7 @@ export async function storeSnapshot(
     if (!isIgnoreFile(entry) || entry.size > maxIgnoreFile) continue;
     sourceignore.push({ dir: dirOf(entry.path), text: (await entry.read()).toString('utf8') });
   }
-  // Flux leaves out media, archives and CI files only where nobody wrote rules of their own.
-  const defaults = ![specIgnore ?? '', ...sourceignore.map(({ text }) => text)].some(hasRules);
-  const ignored = ignoreMatcher({ ...(specIgnore === undefined ? {} : { specIgnore }), sourceignore, defaults });
+  const ignored = ignoreMatcher({ ...(specIgnore === undefined ? {} : { specIgnore }), sourceignore, defaults: true });
   const dir = await mkdtemp(join(tmpdir(), 'sluice-archive-'));
   try {
     const file = join(dir, 'artifact.tar.gz');
@@ -60,10 +58,6 @@ async function* kept(
   for await (const entry of snapshot.entries()) {
     if (entry.mode !== 'submodule' && !ignored(entry.path, false)) yield entry;
   }
-}
-
-function hasRules(text: string): boolean {
-  return text.split('\n').some(line => line.trim() !== '' && !line.trimStart().startsWith('#'));
 }
 
 function isIgnoreFile(entry: TreeEntry): boolean {

@@ -1,9 +1,11 @@
 import { GitError, type GitErrorCode } from '../../git/errors.ts';
 import { findError, messageOfError, ReconcileError, StalledError } from '../../reconcile/errors.ts';
 
-/** Reasons as Flux's source-controller writes them; what is not named here is a failed Git operation. */
+/**
+ * Reasons as Flux's source-controller writes them; what is not named here is a failed Git operation. That is also what a
+ * server's refusal of the credentials is; only credentials that cannot be used at all are a failed authentication.
+ */
 const reasons: Partial<Record<GitErrorCode, string>> = {
-  AuthenticationFailed: 'AuthenticationFailed',
   InvalidCredentials: 'AuthenticationFailed',
   EmptyRepository: 'EmptyGitRepository',
   InvalidUrl: 'URLInvalid',
