@@ -1,13 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { registeredClusters } from '../kube/registered.ts';
-import { FileSecrets } from '../local/file-secrets.ts';
-import { FileStore } from '../local/file-store.ts';
-import { makeLog } from '../local/log.ts';
-import { SqliteIndex } from '../local/sqlite-index.ts';
-import { SqliteQueue } from '../local/sqlite-queue.ts';
+import { localPorts } from '../local/local-ports.ts';
 import { defaultStateDir, statePaths } from '../local/state-dir.ts';
-import { systemClock } from '../ports/clock.ts';
 import type { Ports } from '../ports/ports.ts';
 import { CommandError, type Io } from './command.ts';
 
@@ -35,25 +29,11 @@ export function openInstallation(io: Io, dir: string | undefined, options: { cre
     throw new CommandError(
       `there is no installation in ${paths.root}; start one with \`sluice start\`, register a cluster with \`sluice cluster add\`, or name its directory with --dir`,
     );
-  const index = new SqliteIndex(paths.index, systemClock);
-  const queue = new SqliteQueue(paths.queue, systemClock);
-  const secrets = new FileSecrets(paths.secrets);
+  const ports = localPorts({ dir: paths.root, publicUrl: '', level: 'error' });
   return {
-    ports: {
-      store: new FileStore(paths.store),
-      queue,
-      index,
-      secrets,
-      clusters: registeredClusters(index, secrets),
-      clock: systemClock,
-      publicUrl: '',
-      log: makeLog(line => io.err(`${line.level}: ${line.message}`), systemClock, 'error'),
-    },
-    deadLetters: () => Object.fromEntries(queues.map(name => [name, queue.depth(`${name}-dlq`)])),
-    close: () => {
-      queue.close();
-      index.close();
-    },
+    ports,
+    deadLetters: () => Object.fromEntries(queues.map(name => [name, ports.queue.depth(`${name}-dlq`)])),
+    close: () => ports.close(),
   };
 }
 

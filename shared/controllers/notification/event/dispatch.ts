@@ -10,6 +10,7 @@ import { readAccess } from '../provider/destination.ts';
 import { masked, send } from '../provider/post.ts';
 import { PostFailed } from '../provider/provider-type.ts';
 import { providerTypeOf } from '../provider/provider-types.ts';
+import { within } from '../within.ts';
 import { delayAfter, notifyLater, occurrenceId } from './again.ts';
 import { complain } from './complain.ts';
 import { duplicateId, duplicateSeconds } from './duplicate.ts';
@@ -29,7 +30,8 @@ const sentSeconds = 3600;
 export interface DispatchOptions {
   /** Alerts may only name objects of their own namespace. */
   noCrossNamespaceRefs: boolean;
-  signal: AbortSignal;
+  /** Milliseconds until the invocation has to be done. */
+  timeLeft: number;
 }
 
 /**
@@ -65,7 +67,7 @@ export async function dispatchAgain(
 ): Promise<void> {
   const { event, alert: ref, attempt } = message;
   if (!ref) return dispatchToAlerts(event, attempt, ports, options);
-  await orLater(event, attempt, ports, async () => {
+  await orLater({ event, attempt, ports, options }, async () => {
     const cluster = await ports.clusters.get(event.cluster);
     const alert = Alert.safeParse(await cluster.get(alertType, ref.namespace, ref.name));
     if (!alert.success || alert.data.spec.suspend) return;
@@ -80,7 +82,7 @@ async function dispatchToAlerts(
   options: DispatchOptions,
 ): Promise<void> {
   const log = eventLog(event, ports);
-  await orLater(event, attempt, ports, async () => {
+  await orLater({ event, attempt, ports, options }, async () => {
     const cluster = await ports.clusters.get(event.cluster);
     const { alerts, complaints } = await matchAlerts(
       event,
@@ -101,9 +103,12 @@ async function dispatchToAlerts(
 }
 
 /** When the cluster cannot be read there is nothing to be said to anybody: the whole event comes again later. */
-async function orLater(event: ToolkitEvent, attempt: number, ports: Ports, act: () => Promise<void>): Promise<void> {
+async function orLater(
+  { event, attempt, ports, options }: Omit<Notifying, 'cluster' | 'alert'>,
+  act: () => Promise<void>,
+): Promise<void> {
   try {
-    await act();
+    await within(options.timeLeft, act());
   } catch (error) {
     const delay = delayAfter(attempt);
     if (delay === undefined) {
@@ -207,7 +212,8 @@ async function post({ cluster, event, alert, ports, options }: Notifying): Promi
   });
   try {
     const outgoing = type.encode(fluxEvent(event, metadata), access.destination);
-    const body = await send(outgoing, { tls: access.tls, timeoutMs, signal: options.signal }, ports.clock.now());
+    const limit = Math.min(timeoutMs, options.timeLeft);
+    const body = await send(outgoing, { tls: access.tls, timeoutMs: limit }, ports.clock.now());
     type.checkAnswer?.(outgoing.url, body);
   } catch (error) {
     if (!(error instanceof PostFailed)) throw error;

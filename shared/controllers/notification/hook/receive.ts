@@ -2,6 +2,7 @@ import { ApiError, UnknownCluster } from '../../../ports/cluster.ts';
 import type { Ports } from '../../../ports/ports.ts';
 import { findError, messageOfError } from '../../../reconcile/errors.ts';
 import type { KeptHook } from '../messages.ts';
+import { within } from '../within.ts';
 import { type DeliveryOptions, deliver, type HookAnswer, notFound } from './deliver.ts';
 import { findReceivers, findReceiversOf } from './find.ts';
 import { dropHook, hookLater, keepHook, keptRequest } from './keep.ts';
@@ -47,6 +48,9 @@ export async function receiveHook(hook: IncomingHook, ports: Ports, options: Rec
   return combine(answers);
 }
 
+/** A cluster that hangs must not hold the worker until that is killed: the message would end in the dead-letter queue. */
+const retryMs = 20_000;
+
 /**
  * The next try of a kept request. Returns what it came to, for the log; undefined when it has to wait on. The caller owes
  * nobody an answer any more: what Flux would answer with an error ends in a log line.
@@ -61,7 +65,7 @@ export async function retryHook(
   if (!request) return { status: 200, message: 'dealt with before' };
   let answer: HookAnswer;
   try {
-    answer = await redeliver(kept, request, ports, options);
+    answer = await within(retryMs, redeliver(kept, request, ports, options));
   } catch (error) {
     if (findError(error, UnknownCluster)) {
       answer = { status: 404, message: 'the cluster is no longer registered' };
@@ -113,24 +117,6 @@ async function keep(
     ...(status === undefined ? {} : { status }),
   });
   return { status: 202, message: 'kept: the cluster cannot be reached at the moment' };
-}
-
-class Slow extends Error {
-  readonly code = 'Slow';
-}
-
-/** The work goes on when the time is over, and may still succeed: reconciling twice harms nobody. */
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const slow = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Slow(`no answer within ${ms} ms`)), ms);
-  });
-  work.catch(() => undefined);
-  try {
-    return await Promise.race([work, slow]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /**

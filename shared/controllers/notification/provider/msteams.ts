@@ -1,10 +1,8 @@
 import type { FluxEvent } from '../event/flux-event.ts';
-import { jsonHeaders, objectLabel, type ProviderType, shortened, sortedMetadata } from './provider-type.ts';
+import { jsonHeaders, objectLabel, type ProviderType, sortedMetadata } from './provider-type.ts';
 
-/** Teams refuses messages of more than 28 KB; a message this long leaves room for the facts and the JSON around it. */
-const maxText = 20_000;
-/** Of one fact. */
-const maxFact = 1_000;
+/** Teams refuses messages of more than 28 KB; these leave room for the JSON around them. Bytes, and a number of facts. */
+const limits = { text: 14_000, fact: 500, facts: 20 };
 
 /** Microsoft Teams: an adaptive card for workflows, a MessageCard for the connectors that came before them. */
 export const msteams: ProviderType = {
@@ -23,9 +21,9 @@ function messageCard(event: FluxEvent): unknown {
     summary: label,
     sections: [
       {
-        activityTitle: shortened(event.message, maxText),
+        activityTitle: cut(event.message, limits.text),
         activitySubtitle: label,
-        facts: sortedMetadata(event).map(([name, value]) => ({ name, value: shortened(value, maxFact) })),
+        facts: factsOf(event).map(([name, value]) => ({ name, value })),
       },
     ],
   };
@@ -35,9 +33,10 @@ function messageCard(event: FluxEvent): unknown {
 function adaptiveCard(event: FluxEvent): unknown {
   const title = { type: 'TextBlock', text: objectLabel(event), size: 'large', weight: 'bolder', wrap: true };
   const color = event.severity === 'error' ? { color: 'attention' } : {};
-  const message = { type: 'TextBlock', text: shortened(event.message, maxText), ...color, wrap: true };
-  const facts = sortedMetadata(event).map(([key, value]) => ({ title: key, value: shortened(value, maxFact) }));
-  const factSet = { type: 'FactSet', ...(facts.length > 0 ? { facts } : {}) };
+  const message = { type: 'TextBlock', text: cut(event.message, limits.text), ...color, wrap: true };
+  const facts = factsOf(event).map(([key, value]) => ({ title: key, value }));
+  // A set without facts is not valid.
+  const factSet = facts.length > 0 ? [{ type: 'FactSet', facts }] : [];
   return {
     type: 'message',
     attachments: [
@@ -47,10 +46,24 @@ function adaptiveCard(event: FluxEvent): unknown {
           $schema: 'http://adaptivecards.io/schemas/adaptive-card.json',
           type: 'AdaptiveCard',
           version: '1.4',
-          body: [{ type: 'Container', items: [title, message, factSet] }],
+          body: [{ type: 'Container', items: [title, message, ...factSet] }],
           msteams: { width: 'Full' },
         },
       },
     ],
   };
+}
+
+function factsOf(event: FluxEvent): [string, string][] {
+  const cutFact = ([key, value]: [string, string]): [string, string] => [key, cut(value, limits.fact)];
+  return sortedMetadata(event).slice(0, limits.facts).map(cutFact);
+}
+
+/** At most `bytes` of UTF-8, whole characters only. */
+function cut(text: string, bytes: number): string {
+  if (Buffer.byteLength(text) <= bytes) return text;
+  const part = Buffer.from(text)
+    .subarray(0, bytes - 3)
+    .toString();
+  return `${part.replace(/\uFFFD+$/, '')}…`;
 }

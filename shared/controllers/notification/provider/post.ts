@@ -11,7 +11,6 @@ const maxAnswer = 64 * 1024;
 export interface PostOptions {
   tls: TlsMaterial;
   timeoutMs: number;
-  signal?: AbortSignal;
 }
 
 interface Answer {
@@ -46,15 +45,14 @@ export async function send(post: Post, options: PostOptions, now: number): Promi
   });
 }
 
-function request(post: Post, { tls, timeoutMs, signal }: PostOptions): Promise<Answer> {
-  const timeout = AbortSignal.timeout(timeoutMs);
+function request(post: Post, { tls, timeoutMs }: PostOptions): Promise<Answer> {
   const client = post.url.protocol === 'https:' ? https : http;
   return new Promise((resolve, reject) => {
     const outgoing = client.request(post.url, {
       method: 'POST',
       headers: { ...post.headers, 'content-length': Buffer.byteLength(post.body), 'user-agent': 'sluice' },
       lookup: guardedLookup,
-      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+      signal: AbortSignal.timeout(timeoutMs),
       ...(client === https ? tls : {}),
     });
     outgoing.on('error', reject);
