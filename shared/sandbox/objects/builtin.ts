@@ -1,24 +1,79 @@
 import type { KubeObject } from '../../api/object.ts';
+import { applyBuiltinDefaults } from './builtin/defaults.ts';
+import type { Fields } from './builtin/fields.ts';
+import { definitionErrors } from './builtin/validate-definition.ts';
+import {
+  autoscalerErrors,
+  bindingErrors,
+  claimErrors,
+  configMapErrors,
+  ingressErrors,
+  networkPolicyErrors,
+  roleErrors,
+  secretErrors,
+  serviceErrors,
+  storageClassErrors,
+  volumeErrors,
+} from './builtin/validate-kinds.ts';
+import { validateMetadata } from './builtin/validate-metadata.ts';
+import {
+  cronJobErrors,
+  daemonSetErrors,
+  deploymentErrors,
+  jobErrors,
+  podErrors,
+  replicaSetErrors,
+  statefulSetErrors,
+} from './builtin/validate-workloads.ts';
 import type { FieldError } from './field-error.ts';
 
-/** Fills in what Kubernetes' defaulting and strategies fill in for its own kinds. Changes `object`. */
+export type { Allocation } from './builtin/strategy.ts';
+export { prepareForCreate, prepareForUpdate } from './builtin/strategy.ts';
+export { selects, validateMetadata } from './builtin/validate-metadata.ts';
+
+/**
+ * Fills in what Kubernetes' defaulting fills in for its own kinds, which is before managedFields are written; what its
+ * strategies set comes after, in `prepareForCreate` and `prepareForUpdate`. Expects an object that went through `prepare`,
+ * and changes it.
+ */
 export function defaultBuiltin(object: KubeObject): void {
-  if (object.kind === 'Secret' && object.apiVersion === 'v1') {
-    object.type ??= 'Opaque';
-    const data = object.stringData as Record<string, string> | undefined;
-    if (data) {
-      object.data = {
-        ...object.data,
-        ...Object.fromEntries(Object.entries(data).map(([k, v]) => [k, Buffer.from(v).toString('base64')])),
-      };
-      delete object.stringData;
-    }
-  }
+  applyBuiltinDefaults(object);
 }
 
-/** What of an object breaks the rules of its own kind; `old` is the stored object of an update. */
-export function validateBuiltin(object: KubeObject, _old?: KubeObject): FieldError[] {
-  return object.metadata.name
-    ? []
-    : [{ type: 'FieldValueRequired', field: 'metadata.name', detail: 'name or generateName is required' }];
+type Validation = (object: Fields, old: Fields | undefined) => FieldError[];
+
+const validations: Record<string, Validation> = {
+  'apps/Deployment': deploymentErrors,
+  'apps/StatefulSet': statefulSetErrors,
+  'apps/DaemonSet': daemonSetErrors,
+  'apps/ReplicaSet': replicaSetErrors,
+  'batch/Job': jobErrors,
+  'batch/CronJob': cronJobErrors,
+  '/Pod': podErrors,
+  '/ConfigMap': configMapErrors,
+  '/Secret': secretErrors,
+  '/Service': serviceErrors,
+  '/PersistentVolumeClaim': claimErrors,
+  '/PersistentVolume': volumeErrors,
+  'networking.k8s.io/Ingress': ingressErrors,
+  'networking.k8s.io/NetworkPolicy': networkPolicyErrors,
+  'rbac.authorization.k8s.io/Role': roleErrors,
+  'rbac.authorization.k8s.io/ClusterRole': roleErrors,
+  'rbac.authorization.k8s.io/RoleBinding': bindingErrors,
+  'rbac.authorization.k8s.io/ClusterRoleBinding': bindingErrors,
+  'autoscaling/HorizontalPodAutoscaler': autoscalerErrors,
+  'storage.k8s.io/StorageClass': storageClassErrors,
+  'apiextensions.k8s.io/CustomResourceDefinition': definitionErrors,
+};
+
+/**
+ * What of an object breaks the rules of its own kind, in Kubernetes' words; `old` is the stored object of an update.
+ * Expects an object after its defaults and `prepareForCreate` or `prepareForUpdate`.
+ */
+export function validateBuiltin(object: KubeObject, old?: KubeObject): FieldError[] {
+  const slash = object.apiVersion.indexOf('/');
+  const group = slash < 0 ? '' : object.apiVersion.slice(0, slash);
+  const errors = validateMetadata(object, old);
+  const validate = validations[`${group}/${object.kind}`];
+  return validate ? [...errors, ...validate(object as Fields, old as Fields | undefined)] : errors;
 }
