@@ -10,7 +10,7 @@ import type { Outcome } from '../../reconcile/outcome.ts';
 import { ArtifactCache } from './artifact-cache.ts';
 import { BuildCache } from './build-cache.ts';
 import { artifactMissing, dependencyRetryMs } from './source.ts';
-import { type Artifact, revisionMetadata, type Work } from './subject.ts';
+import type { Artifact, Work } from './subject.ts';
 import { variablesOf } from './variables.ts';
 
 const artifacts = new ArtifactCache(4);
