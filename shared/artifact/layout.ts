@@ -1,0 +1,81 @@
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { rename, rm } from 'node:fs/promises';
+import { Transform } from 'node:stream';
+import type { Store } from '../ports/store.ts';
+import { ArtifactError, ArtifactMissing } from './errors.ts';
+import { type ExtractLimits, extractArchive } from './extract.ts';
+
+export { ArtifactError, type ArtifactErrorCode, ArtifactMissing } from './errors.ts';
+
+const digestPattern = /^sha256:([0-9a-f]{64})$/;
+
+/** Where the store keeps an artifact: `artifacts/sha256/<hex>.tar.gz`. Throws ArtifactError for another algorithm. */
+export function artifactKey(digest: string): string {
+  return `artifacts/sha256/${hexOf(digest)}.tar.gz`;
+}
+
+/** status.artifact.path as Flux writes it: `gitrepository/<namespace>/<name>/<hash>.tar.gz`. */
+export function artifactPath(kind: string, namespace: string, name: string, revision: string): string {
+  const file = revision.slice(revision.lastIndexOf(':') + 1).replace(/[^0-9A-Za-z._-]/g, '-');
+  return `${kind.toLowerCase()}/${namespace}/${name}/${file}.tar.gz`;
+}
+
+/** Proves that a URL was made here: nobody else can compute it, and it says nothing about the secret. */
+export function artifactToken(secret: string, key: string): string {
+  return createHmac('sha256', secret).update(`artifact\0${key}`).digest('base64url');
+}
+
+/** status.artifact.url; `token` is the {@link artifactToken} of the digest. */
+export function artifactUrl(publicUrl: string, token: string, digest: string): string {
+  return `${publicUrl}/artifacts/${token}/${hexOf(digest)}.tar.gz`;
+}
+
+/** The digest that the path of an {@link artifactUrl} asks for; undefined for a path that was not made with this secret. */
+export function digestOfPath(pathname: string, secret: string): string | undefined {
+  const [, token = '', hex] = /\/artifacts\/([A-Za-z0-9_-]{43})\/([0-9a-f]{64})\.tar\.gz$/.exec(pathname) ?? [];
+  if (!hex) return undefined;
+  const digest = `sha256:${hex}`;
+  return timingSafeEqual(Buffer.from(token), Buffer.from(artifactToken(secret, digest))) ? digest : undefined;
+}
+
+/**
+ * Fetches an artifact from the store and unpacks it into `dir` (absent or empty). Nothing is visible there before all of it
+ * was unpacked and its bytes were found to be those of the digest. Throws ArtifactMissing, or another ArtifactError.
+ */
+export async function fetchArtifact(
+  store: Store,
+  artifact: { digest: string },
+  dir: string,
+  limits?: Partial<ExtractLimits>,
+): Promise<void> {
+  const found = await store.get(artifactKey(artifact.digest));
+  if (!found) throw new ArtifactMissing(artifact.digest);
+  const hash = createHash('sha256');
+  const hashed = new Transform({
+    transform: (chunk: Buffer, _encoding, done) => {
+      hash.update(chunk);
+      done(null, chunk);
+    },
+  });
+  found.body.once('error', error => hashed.destroy(error));
+  const aside = `${dir}.${randomBytes(6).toString('hex')}.part`;
+  try {
+    await extractArchive(found.body.pipe(hashed), aside, limits);
+    const actual = `sha256:${hash.digest('hex')}`;
+    if (actual !== artifact.digest)
+      throw new ArtifactError('DigestMismatch', `the store holds ${actual} in the place of ${artifact.digest}`);
+    await rename(aside, dir);
+  } catch (error) {
+    await rm(aside, { recursive: true, force: true });
+    throw error;
+  } finally {
+    found.body.destroy();
+  }
+}
+
+function hexOf(digest: string): string {
+  const hex = digestPattern.exec(digest)?.[1];
+  if (!hex)
+    throw new ArtifactError('InvalidArchive', `"${digest.slice(0, 100)}" is not the digest of an artifact (sha256:…)`);
+  return hex;
+}
