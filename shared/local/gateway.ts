@@ -90,7 +90,7 @@ async function webhook(request: IncomingMessage, response: ServerResponse, optio
 
 /** An answer as API Gateway takes it: a structured one, or a plain value that becomes JSON. */
 function sendResult(response: ServerResponse, result: unknown): { status: number; headers: Record<string, string> } {
-  const structured = isStructured(result) ? result : { statusCode: 200, body: JSON.stringify(result ?? null) };
+  const structured = isStructured(result) ? result : { statusCode: 200, body: plainBody(result) };
   const headers: Record<string, string> = { 'content-type': 'application/json' };
   for (const [name, value] of Object.entries(structured.headers ?? {})) headers[name.toLowerCase()] = String(value);
   const status = structured.statusCode ?? 200;
@@ -98,6 +98,10 @@ function sendResult(response: ServerResponse, result: unknown): { status: number
   response.writeHead(status, headers);
   response.end(Buffer.from(structured.body ?? '', structured.isBase64Encoded ? 'base64' : 'utf8'));
   return { status, headers };
+}
+
+function plainBody(result: unknown): string {
+  return typeof result === 'string' ? result : JSON.stringify(result ?? null);
 }
 
 function isStructured(result: unknown): result is APIGatewayProxyStructuredResultV2 {

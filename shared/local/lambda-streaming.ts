@@ -44,6 +44,8 @@ class LocalResponse extends Writable {
   constructor(sink: ResponseSink) {
     super();
     this.#sink = sink;
+    // A reader that goes away is no fault of the thread; the handler learns of it by its own writes.
+    this.on('error', () => undefined);
   }
 
   start(head: ResponseHead): void {

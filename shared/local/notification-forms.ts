@@ -39,10 +39,10 @@ const Generic = z.object({
 
 /** Reads what was posted to the sink; undefined when it has none of the known forms. */
 export function readNotification(form: string, payload: unknown): Shown | undefined {
-  const slack = Slack.safeParse(payload);
-  if (slack.success) return fromSlack(form, slack.data);
   const teams = Teams.safeParse(payload);
   if (teams.success) return fromTeams(form, teams.data);
+  const slack = Slack.safeParse(payload);
+  if (slack.success) return fromSlack(form, slack.data);
   const generic = Generic.safeParse(payload);
   return generic.success ? fromGeneric(form, generic.data) : undefined;
 }

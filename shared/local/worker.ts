@@ -27,7 +27,7 @@ port.on('message', (message: ToWorker) => {
       streams.get(message.id)?.more();
       break;
     case 'abort':
-      streams.get(message.id)?.writable.destroy();
+      streams.get(message.id)?.writable.destroy(new Error('the reader of the response has gone'));
       break;
     case 'warm':
       void Promise.allSettled(message.modules.map(handlerOf));

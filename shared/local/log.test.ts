@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { linesOf, scratch } from './fixture/start-host.ts';
+import { fileLog, onLogLine, rotateLog } from './log.ts';
+
+const clock = { now: () => Date.UTC(2026, 0, 2) };
+
+test('a line holds time, level, message and fields; errors with code and cause; nothing below the level', t => {
+  const file = join(scratch(t), 'logs', 'x.log');
+  const log = fileLog(file, clock, 'warn').with({ trace: 't' });
+  const cause = Object.assign(new Error('inner'), { code: 'X' });
+  log.info('not this');
+  log.error('went wrong', { error: new Error('outer', { cause }) });
+  const [line, none] = linesOf(file).map(text => JSON.parse(text));
+  assert.equal(none, undefined);
+  assert.deepEqual(
+    [line.time, line.level, line.message, line.trace],
+    ['2026-01-02T00:00:00.000Z', 'error', 'went wrong', 't'],
+  );
+  assert.deepEqual([line.error.message, line.error.cause.message, line.error.cause.code], ['outer', 'inner', 'X']);
+  assert.equal(statSync(file).mode & 0o777, 0o600);
+});
+
+test('fields that are named as credentials are left out, at any depth', t => {
+  const file = join(scratch(t), 'x.log');
+  fileLog(file, clock).info('x', { token: 'hunter2', headers: { Authorization: 'Bearer hunter2' }, name: 'kept' });
+  const text = linesOf(file).join();
+  assert.doesNotMatch(text, /hunter2/);
+  assert.match(text, /kept/);
+});
+
+test('lines can be listened to, and a large file is set aside', t => {
+  const file = join(scratch(t), 'x.log');
+  const heard: unknown[] = [];
+  const stop = onLogLine(line => heard.push(line.message));
+  fileLog(file, clock).info('one');
+  stop();
+  fileLog(file, clock).info('two');
+  assert.deepEqual(heard, ['one']);
+  rotateLog(file, 10);
+  assert.equal(linesOf(file).length, 0);
+  assert.equal(linesOf(`${file}.1`).length, 2);
+});
