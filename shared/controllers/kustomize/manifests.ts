@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { KubeObject } from '../../api/object.ts';
-import { ArtifactError } from '../../artifact/errors.ts';
+import { ArtifactMissing } from '../../artifact/errors.ts';
 import { refOf, subjectOf } from '../../kube/object-id.ts';
 import { buildKey, buildManifests } from '../../manifests/build.ts';
 import { withCommonMetadata } from '../../manifests/metadata.ts';
@@ -24,7 +24,7 @@ export async function makeManifests(work: Work): Promise<Outcome | undefined> {
   try {
     built = await build(work, artifact);
   } catch (error) {
-    if (findError(error, ArtifactError)?.code === 'NotFound')
+    if (findError(error, ArtifactMissing))
       return artifactMissing('Source is not ready, artifact not found, retrying in 30s', dependencyRetryMs);
     throw error;
   }

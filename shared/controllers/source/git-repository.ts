@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { parseDuration } from '../../api/duration.ts';
 import type { GitRepository } from '../../api/source/git-repository.ts';
 import { artifactKey, artifactPath, artifactToken, artifactUrl } from '../../artifact/layout.ts';
@@ -109,7 +110,9 @@ async function compare(work: Work): Promise<Outcome | undefined> {
 
 /** Whether the artifact was made by other rules than those of the spec now. */
 function shapeChanged({ spec, status }: GitRepository): boolean {
-  return spec.ignore !== status.observedIgnore;
+  return (
+    spec.ignore !== status.observedIgnore || !isDeepStrictEqual(spec.sparseCheckout, status.observedSparseCheckout)
+  );
 }
 
 async function fetchSnapshot(work: Work): Promise<Outcome | undefined> {
@@ -126,9 +129,10 @@ async function fetchSnapshot(work: Work): Promise<Outcome | undefined> {
 async function storeArtifact(work: Work): Promise<Outcome> {
   const { snapshot, resolved, object } = work;
   if (!snapshot || !resolved) throw new Error('nothing was fetched');
+  const filter = { specIgnore: object.spec.ignore, directories: object.spec.sparseCheckout };
   let archive: { digest: string; size: number };
   try {
-    archive = await storeSnapshot(snapshot, object.spec.ignore, work.ports.store, work.clock.now());
+    archive = await storeSnapshot(snapshot, filter, work.ports.store, work.clock.now());
   } catch (error) {
     const reason = 'ArchiveOperationFailed';
     const message = `unable to archive artifact to storage: ${messageOfError(error)}`;
@@ -146,6 +150,7 @@ async function storeArtifact(work: Work): Promise<Outcome> {
   };
   work.status.artifact = artifact;
   work.status.observedIgnore = object.spec.ignore;
+  work.status.observedSparseCheckout = object.spec.sparseCheckout;
   return stored(work, artifact, snapshot.commit.message);
 }
 
