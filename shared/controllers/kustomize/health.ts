@@ -49,10 +49,15 @@ export async function checkHealthOf(work: Work): Promise<Outcome | undefined> {
   const message = waitMessage(work);
   work.stage(message);
   const since = resumed ? Date.parse(healthyCondition(work)?.lastTransitionTime ?? '') : work.clock.now();
+  // The reconcile began when the wait did, whoever ends it.
+  if (resumed) work.startedAt = since;
   const target = targetOf(work);
   const options = optionsOf(work);
+  let open = refs;
   for (const pause of [...(work.changed || resumed ? quickLooksMs : []), undefined]) {
-    const results = await checkHealth(target, refs, options);
+    const results = await checkHealth(target, open, options);
+    // Within a second and a half nobody needs to be asked again who was well.
+    open = results.filter(({ status }) => status !== 'Current').map(({ ref }) => ref);
     const elapsed = work.clock.now() - since;
     const summary = summarizeHealth(results, { timedOut: elapsed >= timeoutOf(work.object) });
     if (summary.state === 'healthy') return passed(work, elapsed);
