@@ -1,0 +1,119 @@
+import { z } from 'zod';
+import type { KubeObject } from '../../api/object.ts';
+import { badRequest, conflict, forbidden } from '../faults.ts';
+import type { ResourceDefinition } from '../resources/definition.ts';
+import type { Entry } from '../store/collection.ts';
+import { clone } from './clone.ts';
+import { mayBeRemoved } from './deletion-state.ts';
+import { type Kernel, timestamp } from './kernel.ts';
+
+/** metav1.DeleteOptions, from the body or the query. */
+export const DeleteOptions = z.object({
+  gracePeriodSeconds: z.number().int().min(0).nullish(),
+  preconditions: z.object({ uid: z.string().nullish(), resourceVersion: z.string().nullish() }).nullish(),
+  orphanDependents: z.boolean().nullish(),
+  propagationPolicy: z.enum(['Orphan', 'Background', 'Foreground']).nullish(),
+  dryRun: z.array(z.string()).nullish(),
+});
+export type DeleteOptions = z.infer<typeof DeleteOptions>;
+
+export interface Deletion {
+  /** The object as it is now, or was last. */
+  object: KubeObject;
+  /** Whether it is gone, rather than marked. */
+  removed: boolean;
+}
+
+const orphanFinalizer = 'orphan';
+const foregroundFinalizer = 'foregroundDeletion';
+/** These keep their dependents unless told otherwise, for the sake of very old clients. */
+const orphaning = new Set(['/replicationcontrollers', 'batch/jobs']);
+const protectedNamespaces = new Set(['default', 'kube-system', 'kube-public']);
+
+/** DELETE of one object: removes it, or marks it and leaves the rest to finalizers, the collector or the kubelet. */
+export function deleteEntry(
+  kernel: Kernel,
+  definition: ResourceDefinition,
+  entry: Entry,
+  options: DeleteOptions,
+  dryRun = false,
+): Deletion {
+  checkPreconditions(definition, entry, options);
+  if (definition.storageKey === '/namespaces' && protectedNamespaces.has(entry.name))
+    throw forbidden(definition, entry.name, 'this namespace may not be deleted');
+  const next = clone(entry.object);
+  next.metadata.finalizers = finalizersFor(definition, entry, options);
+  if (next.metadata.finalizers.length === 0) delete next.metadata.finalizers;
+  mark(kernel, definition, next, options);
+  if (mayBeRemoved(next)) {
+    const last = dryRun ? entry : kernel.store.remove({ ...entry, object: next });
+    return { object: last.object, removed: true };
+  }
+  if (dryRun || sameMarks(entry.object, next)) return { object: next, removed: false };
+  return { object: kernel.store.put(definition.storageKey, next).object, removed: false };
+}
+
+function checkPreconditions(definition: ResourceDefinition, entry: Entry, options: DeleteOptions): void {
+  const { uid, resourceVersion } = options.preconditions ?? {};
+  const { metadata } = entry.object;
+  if (uid && uid !== metadata.uid)
+    throw conflict(
+      definition,
+      entry.name,
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${metadata.uid}`,
+    );
+  if (resourceVersion && resourceVersion !== metadata.resourceVersion)
+    throw conflict(
+      definition,
+      entry.name,
+      `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${metadata.resourceVersion}`,
+    );
+  if (options.orphanDependents !== undefined && options.orphanDependents !== null && options.propagationPolicy)
+    throw badRequest('orphanDependents and deletionPropagation cannot be both set');
+}
+
+function finalizersFor(definition: ResourceDefinition, entry: Entry, options: DeleteOptions): string[] {
+  const present = entry.object.metadata.finalizers ?? [];
+  const others = present.filter(finalizer => finalizer !== orphanFinalizer && finalizer !== foregroundFinalizer);
+  let policy = options.propagationPolicy;
+  if (typeof options.orphanDependents === 'boolean') policy = options.orphanDependents ? 'Orphan' : 'Background';
+  if (!policy) {
+    if (others.length !== present.length) return present;
+    policy = orphaning.has(definition.storageKey) ? 'Orphan' : 'Background';
+  }
+  if (policy === 'Orphan') return [...others, orphanFinalizer];
+  return policy === 'Foreground' ? [...others, foregroundFinalizer] : others;
+}
+
+function mark(kernel: Kernel, definition: ResourceDefinition, next: KubeObject, options: DeleteOptions): void {
+  const { metadata } = next;
+  const grace = gracePeriod(definition, next, options);
+  if (metadata.deletionTimestamp) {
+    const left = metadata.deletionGracePeriodSeconds ?? 0;
+    if (grace < left) metadata.deletionGracePeriodSeconds = grace;
+    return;
+  }
+  metadata.deletionTimestamp = timestamp(new Date(kernel.now().getTime() + grace * 1000));
+  metadata.deletionGracePeriodSeconds = grace;
+  if (metadata.generation) metadata.generation++;
+  if (definition.storageKey === '/namespaces') {
+    delete metadata.deletionGracePeriodSeconds;
+    next['status'] = { ...next['status'], phase: 'Terminating' };
+  }
+}
+
+/** Only a pod that runs on a node gets time to end; the kubelet (here: the simulation) deletes it with 0 then. */
+function gracePeriod(definition: ResourceDefinition, object: KubeObject, options: DeleteOptions): number {
+  if (definition.storageKey !== '/pods' || !object['spec']?.nodeName) return 0;
+  if (['Succeeded', 'Failed'].includes(object['status']?.phase)) return 0;
+  return options.gracePeriodSeconds ?? object['spec'].terminationGracePeriodSeconds ?? 30;
+}
+
+function sameMarks(before: KubeObject, after: KubeObject): boolean {
+  const [a, b] = [before.metadata, after.metadata];
+  return (
+    a.deletionTimestamp === b.deletionTimestamp &&
+    a.deletionGracePeriodSeconds === b.deletionGracePeriodSeconds &&
+    (a.finalizers ?? []).join() === (b.finalizers ?? []).join()
+  );
+}

@@ -1,0 +1,160 @@
+import type { KubeObject } from '../../api/object.ts';
+import { badRequest, expired } from '../faults.ts';
+import { apiVersionOf } from '../resources/definition.ts';
+import { type FieldTerm, parseFieldSelector, parseLabelSelector } from '../selectors.ts';
+import type { Entry } from '../store/collection.ts';
+import type { Kernel, Target } from './kernel.ts';
+import { inVersion } from './write.ts';
+
+/** What a list, a watch or a deletecollection is about. */
+export interface Selection {
+  labelSelector?: string | undefined;
+  fieldSelector?: string | undefined;
+}
+
+export interface ListOptions extends Selection {
+  limit: number;
+  continue?: string | undefined;
+  resourceVersion?: string | undefined;
+  resourceVersionMatch?: string | undefined;
+}
+
+export interface Page {
+  entries: Entry[];
+  resourceVersion: string;
+  continue?: string;
+  remainingItemCount?: number;
+}
+
+/** Whether an object (in the storage version) is selected. */
+export type Matcher = (entry: Entry) => boolean;
+
+export function matcher(target: Target, selection: Selection): Matcher {
+  const labels = parseLabelSelector(selection.labelSelector);
+  const terms = parseFieldSelector(selection.fieldSelector);
+  for (const term of terms) checkTerm(target, term, selection);
+  const hasLabels = Boolean(selection.labelSelector);
+  return entry => {
+    if (target.namespace && entry.namespace !== target.namespace) return false;
+    if (hasLabels && !labels(entry.object.metadata.labels)) return false;
+    return terms.every(term => (fieldValue(target, entry, term.path) === term.value) === term.equal);
+  };
+}
+
+function checkTerm(target: Target, term: FieldTerm, selection: Selection): void {
+  const { path } = term;
+  if (path === 'metadata.name' || path === 'metadata.namespace') return;
+  if (target.version.selectableFields.includes(path)) return;
+  const { definition, version } = target;
+  const apiVersion = apiVersionOf(definition.group, version.name);
+  const what = definition.group
+    ? `${apiVersion}, Resource=${definition.plural}`
+    : `/${apiVersion}, Resource=${definition.plural}`;
+  throw badRequest(
+    `Unable to find ${JSON.stringify(what)} that match label selector "${selection.labelSelector ?? ''}", field selector ` +
+      `"${selection.fieldSelector ?? ''}": field label not supported: ${path}`,
+  );
+}
+
+function fieldValue(target: Target, entry: Entry, path: string): string {
+  if (path === 'metadata.name') return entry.name;
+  if (path === 'metadata.namespace') return entry.namespace;
+  const object = inVersion(target, entry);
+  if (object.kind === 'Event' && path === 'source')
+    return object['source']?.component || object['reportingComponent'] || '';
+  let value: unknown = object;
+  for (const part of path.split('.')) value = (value as Record<string, unknown> | undefined | null)?.[part];
+  if (value === undefined || value === null)
+    return ['spec.unschedulable', 'spec.hostNetwork'].includes(path) ? 'false' : '';
+  return String(value);
+}
+
+/** GET of a collection. */
+export function listObjects(kernel: Kernel, target: Target, options: ListOptions): Page {
+  const collection = kernel.store.collection(target.definition.storageKey);
+  const matches = matcher(target, options);
+  const token = options.continue ? parseToken(options.continue) : undefined;
+  const revision = token?.rv ?? requestedRevision(kernel, options);
+  const namespace = target.definition.namespaced && target.namespace ? target.namespace : undefined;
+  let source: Iterable<Entry>;
+  if (revision === undefined) source = named(kernel, target, options) ?? collection.entries(namespace);
+  else {
+    const then = collection.at(revision, namespace, token?.start);
+    if (!then) throw expired(tokenMessage(token !== undefined));
+    source = then;
+  }
+  return page(source, matches, options.limit, String(revision ?? kernel.store.revision));
+}
+
+function tokenMessage(continued: boolean): string {
+  return continued
+    ? 'The provided continue parameter is too old to display a consistent list result. You must start a new list without the continue parameter.'
+    : 'The resourceVersion for the provided list is too old.';
+}
+
+/** `metadata.name=x` needs no scan. */
+function named(kernel: Kernel, target: Target, options: ListOptions): Entry[] | undefined {
+  const match = /^metadata\.name=([^,=!]+)$/.exec(options.fieldSelector ?? '');
+  if (!match || (target.definition.namespaced && !target.namespace)) return undefined;
+  const entry = kernel.store.get(target.definition.storageKey, target.namespace, match[1]!);
+  return entry ? [entry] : [];
+}
+
+function page(source: Iterable<Entry>, matches: Matcher, limit: number, resourceVersion: string): Page {
+  const entries: Entry[] = [];
+  let remaining = 0;
+  for (const entry of source) {
+    if (!matches(entry)) continue;
+    if (limit === 0 || entries.length < limit) entries.push(entry);
+    else remaining++;
+  }
+  if (remaining === 0) return { entries, resourceVersion };
+  const last = entries.at(-1)!;
+  const token = { v: 'meta.k8s.io/v1', rv: Number(resourceVersion), start: `${last.namespace}/${last.name}` };
+  return {
+    entries,
+    resourceVersion,
+    continue: Buffer.from(JSON.stringify(token)).toString('base64url'),
+    remainingItemCount: remaining,
+  };
+}
+
+function parseToken(text: string): { rv: number; start: string } {
+  try {
+    const token = JSON.parse(Buffer.from(text, 'base64url').toString()) as { rv: number; start: string };
+    if (typeof token.rv === 'number' && typeof token.start === 'string') return token;
+  } catch {
+    // Answered below.
+  }
+  throw badRequest('continue key is not valid');
+}
+
+/** The revision of an exact list; undefined for the present, which satisfies everything else. */
+function requestedRevision(kernel: Kernel, options: ListOptions): number | undefined {
+  const { resourceVersion, resourceVersionMatch } = options;
+  if (resourceVersionMatch && !resourceVersion)
+    throw badRequest('resourceVersionMatch is forbidden unless resourceVersion is provided');
+  if (!resourceVersion) return undefined;
+  const revision = parseRevision(resourceVersion);
+  if (revision > kernel.store.revision) throw tooLargeRevision(resourceVersion, kernel.store.revision);
+  const exact = resourceVersionMatch === 'Exact' || (!resourceVersionMatch && options.limit > 0 && revision > 0);
+  return exact ? revision : undefined;
+}
+
+export function parseRevision(text: string): number {
+  if (!/^\d+$/.test(text)) throw badRequest(`Invalid value: "${text}": resourceVersion must be an unsigned integer`);
+  return Number(text);
+}
+
+export function tooLargeRevision(wanted: string, current: number): Error {
+  return Object.assign(badRequest(`Too large resource version: ${wanted}, current: ${current}`), {
+    status: 504,
+    reason: 'Timeout',
+  });
+}
+
+/** An object's text in the target's version; the stored text itself where that is the storage version. */
+export function textOf(target: Target, entry: Entry): string {
+  const shown: KubeObject = inVersion(target, entry);
+  return shown === entry.object ? entry.json : JSON.stringify(shown);
+}

@@ -1,0 +1,169 @@
+import type { KubeObject } from '../../api/object.ts';
+
+/** A stored object: parsed, and as the text that reads and watches send. Never changed; a write makes a new one. */
+export interface Entry {
+  readonly resource: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly rv: number;
+  /** In the storage version. */
+  readonly object: KubeObject;
+  readonly json: string;
+}
+
+export interface Change {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
+  readonly rv: number;
+  /** The new state; for DELETED the last one, carrying the resourceVersion of the deletion. */
+  readonly entry: Entry;
+  readonly old: Entry | undefined;
+}
+
+const historyLength = 5000;
+
+/** The objects of one kind, in memory, and what lately happened to them. */
+export class Collection {
+  readonly resource: string;
+  readonly #namespaces = new Map<string, Map<string, Entry>>();
+  readonly #sorted = new Map<string, string[]>();
+  #namespaceOrder: string[] | undefined;
+  #history: Change[] = [];
+  /** Changes after this revision are all in the history. */
+  #historyFrom: number;
+  readonly listeners = new Set<(change: Change) => void>();
+
+  constructor(resource: string, startRevision: number) {
+    this.resource = resource;
+    this.#historyFrom = startRevision;
+  }
+
+  get(namespace: string, name: string): Entry | undefined {
+    return this.#namespaces.get(namespace)?.get(name);
+  }
+
+  get size(): number {
+    let size = 0;
+    for (const entries of this.#namespaces.values()) size += entries.size;
+    return size;
+  }
+
+  /** Without a history or listeners: what was on disk. */
+  load(entry: Entry): void {
+    this.#insert(entry);
+  }
+
+  apply(change: Change): void {
+    if (change.type === 'DELETED') this.#remove(change.entry);
+    else this.#insert(change.entry);
+    this.#history.push(change);
+    if (this.#history.length > historyLength * 1.25) {
+      const dropped = this.#history.length - historyLength;
+      this.#historyFrom = this.#history[dropped - 1]!.rv;
+      this.#history = this.#history.slice(dropped);
+    }
+    for (const listener of this.listeners) listener(change);
+  }
+
+  /** Entries in the order of their keys; `after` is the key (`namespace/name`) to begin behind. */
+  *entries(namespace?: string, after?: string): Generator<Entry> {
+    for (const current of namespace === undefined ? this.#orderedNamespaces() : [namespace]) {
+      if (after !== undefined && current < after.slice(0, after.indexOf('/'))) continue;
+      const entries = this.#namespaces.get(current);
+      if (!entries) continue;
+      const names = this.#orderedNames(current, entries);
+      const from = after?.startsWith(`${current}/`) ? firstAfter(names, after.slice(current.length + 1)) : 0;
+      for (let i = from; i < names.length; i++) {
+        const entry = entries.get(names[i]!);
+        if (entry) yield entry;
+      }
+    }
+  }
+
+  /** The changes after `revision`; undefined when some of them are forgotten. */
+  since(revision: number): Change[] | undefined {
+    if (revision < this.#historyFrom) return undefined;
+    let low = 0;
+    let high = this.#history.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#history[middle]!.rv <= revision) low = middle + 1;
+      else high = middle;
+    }
+    return this.#history.slice(low);
+  }
+
+  /** The entries as they were at `revision`, in order; undefined when that is forgotten. */
+  at(revision: number, namespace?: string, after?: string): Entry[] | undefined {
+    const changes = this.since(revision);
+    if (!changes) return undefined;
+    const undone = new Map<string, Entry | undefined>();
+    for (const change of changes) {
+      const key = keyOf(change.entry);
+      if (!undone.has(key)) undone.set(key, change.old);
+    }
+    if (undone.size === 0) return [...this.entries(namespace, after)];
+    const kept = [...this.entries(namespace, after)].filter(entry => !undone.has(keyOf(entry)));
+    for (const entry of undone.values()) {
+      if (!entry || (namespace !== undefined && entry.namespace !== namespace)) continue;
+      if (after === undefined || compareKeys(keyOf(entry), after) > 0) kept.push(entry);
+    }
+    return kept.sort((a, b) => compareKeys(keyOf(a), keyOf(b)));
+  }
+
+  #insert(entry: Entry): void {
+    let entries = this.#namespaces.get(entry.namespace);
+    if (!entries) {
+      entries = new Map();
+      this.#namespaces.set(entry.namespace, entries);
+      this.#namespaceOrder = undefined;
+    }
+    if (!entries.has(entry.name)) this.#sorted.delete(entry.namespace);
+    entries.set(entry.name, entry);
+  }
+
+  #remove(entry: Entry): void {
+    const entries = this.#namespaces.get(entry.namespace);
+    if (!entries?.delete(entry.name)) return;
+    this.#sorted.delete(entry.namespace);
+    if (entries.size > 0) return;
+    this.#namespaces.delete(entry.namespace);
+    this.#namespaceOrder = undefined;
+  }
+
+  #orderedNamespaces(): string[] {
+    this.#namespaceOrder ??= [...this.#namespaces.keys()].sort();
+    return this.#namespaceOrder;
+  }
+
+  #orderedNames(namespace: string, entries: Map<string, Entry>): string[] {
+    let names = this.#sorted.get(namespace);
+    if (!names) {
+      names = [...entries.keys()].sort();
+      this.#sorted.set(namespace, names);
+    }
+    return names;
+  }
+}
+
+/** `namespace/name`; for cluster-scoped objects `/name`. */
+export function keyOf(entry: { namespace: string; name: string }): string {
+  return `${entry.namespace}/${entry.name}`;
+}
+
+function compareKeys(a: string, b: string): number {
+  const [namespaceA = '', nameA = ''] = a.split('/');
+  const [namespaceB = '', nameB = ''] = b.split('/');
+  if (namespaceA !== namespaceB) return namespaceA < namespaceB ? -1 : 1;
+  return nameA < nameB ? -1 : nameA > nameB ? 1 : 0;
+}
+
+function firstAfter(names: string[], name: string): number {
+  let low = 0;
+  let high = names.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (names[middle]! <= name) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
