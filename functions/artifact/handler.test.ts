@@ -9,10 +9,11 @@ import { type Host, startHost } from '../../shared/local/host.ts';
 describe('artifact function, behind the local gateway', () => {
   let host: Host;
   let url: string;
+  const dir = scratch({ after });
   const bytes = randomBytes(3_000_000);
   const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
   before(async () => {
-    host = await startHost({ dir: scratch({ after }), threads: 1 });
+    host = await startHost({ dir, threads: 1 });
     await host.ports.store.put(artifactKey(digest), bytes);
     const token = artifactToken(await artifactSecret(host.ports.secrets), digest);
     url = artifactUrl(host.publicUrl, token, digest);

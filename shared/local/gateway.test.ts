@@ -9,9 +9,9 @@ import { type Host, type Observation, startHost } from './host.ts';
 
 describe('gateway', () => {
   let host: Host;
+  const dir = scratch({ after });
   const seen: Observation[] = [];
   before(async () => {
-    const dir = scratch({ after });
     host = await startHost({ dir, threads: 1, functions: fixtureFunctions, observe: one => seen.push(one) });
   });
   after(() => host.close());

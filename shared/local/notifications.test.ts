@@ -50,9 +50,8 @@ const generic = {
 
 describe('notifications', () => {
   let host: Host;
-  let dir: string;
+  const dir = scratch({ after });
   before(async () => {
-    dir = scratch({ after });
     host = await startHost({ dir, threads: 1, functions: fixtureFunctions });
   });
   after(() => host.close());
