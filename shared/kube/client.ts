@@ -88,8 +88,8 @@ export class KubeClient implements Cluster {
   ): Promise<T | undefined> {
     const resource = await this.#discovery.resource(type);
     if (!resource) return undefined;
-    const path = pathOf(type, resource, namespace, name);
     try {
+      const path = pathOf(type, resource, namespace, name);
       return this.#learned((await this.#json({ verb: 'get', method: 'GET', path, idempotent: true })) as T);
     } catch (error) {
       if (isNotFound(error)) return undefined;

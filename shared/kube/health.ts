@@ -34,14 +34,21 @@ export async function checkHealth(
   options: HealthOptions = {},
 ): Promise<HealthResult[]> {
   const { labelSelector } = options;
-  const live = await readLive(cluster, refs, labelSelector ? { labelSelector } : { maxGets: 8 });
+  const live = await readLive(cluster, refs, {
+    tolerant: true,
+    ...(labelSelector ? { labelSelector } : { maxGets: 8 }),
+  });
   const hidden = refs.filter(ref => live.unseen.has(identityOf(ref)));
   const found =
-    hidden.length === 0 ? undefined : await readLive(cluster, hidden, { maxGets: Number.POSITIVE_INFINITY });
+    hidden.length === 0
+      ? undefined
+      : await readLive(cluster, hidden, { maxGets: Number.POSITIVE_INFINITY, tolerant: true });
   return refs.map(ref => {
     const identity = identityOf(ref);
     const object = live.objects.get(identity) ?? found?.objects.get(identity);
     if (object) return { ref, object, ...(options.evaluate?.(object) ?? kstatus(object, options.now)) };
+    const unread = live.failed.get(identity) ?? found?.failed.get(identity);
+    if (unread) return { ref, status: 'Unknown', message: unread.message };
     if (options.jobsWithTtl?.has(identity))
       return { ref, status: 'Current', message: 'Job was deleted after it completed' };
     return { ref, status: 'NotFound', message: 'Resource not found' };

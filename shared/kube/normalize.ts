@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { groupOf, type KubeObject } from '../api/object.ts';
 import { type Owner, ownerLabels } from './policy.ts';
+import { isBuiltInGroup } from './well-known.ts';
 
 /**
  * What is sent to the API server for a manifest: owner labels set, server-set fields and status left out, Secrets'
@@ -15,15 +16,34 @@ export function normalized(object: KubeObject, owner: Owner, namespaced: boolean
   if (namespaced === false) delete meta.namespace;
   meta.labels = { ...meta.labels, ...ownerLabels(owner) };
   if (meta.annotations && Object.keys(meta.annotations).length === 0) delete meta.annotations;
-  if (meta.annotations === null) delete meta.annotations;
   delete copy.status;
-  if (copy.apiVersion === 'v1' && copy.kind === 'Secret') normalizeSecret(copy);
-  if (copy.apiVersion === 'v1' && copy.kind === 'Service') fillProtocols(copy.spec?.ports);
-  if (copy.kind === 'CustomResourceDefinition') dropInvalidCaBundle(copy);
-  const pod = podSpecOf(copy);
-  for (const container of [...arrayOf(pod?.initContainers), ...arrayOf(pod?.containers)])
-    fillProtocols(container?.ports);
+  if (isBuiltInGroup(groupOf(copy.apiVersion))) normalizeBuiltIn(copy);
   return copy;
+}
+
+/** Fixed types: `null` means absent, and the defaults are known. */
+function normalizeBuiltIn(object: KubeObject): void {
+  dropNulls(object);
+  const type = `${object.apiVersion}/${object.kind}`;
+  if (type === 'v1/Secret') normalizeSecret(object);
+  if (type === 'v1/Service') fillProtocols(object.spec?.ports);
+  if (type === 'networking.k8s.io/v1/NetworkPolicy')
+    for (const rule of [...arrayOf(object.spec?.ingress), ...arrayOf(object.spec?.egress)]) fillProtocols(rule?.ports);
+  if (object.kind === 'CustomResourceDefinition') dropInvalidCaBundle(object);
+  const pod = podSpecOf(object);
+  for (const container of [...arrayOf(pod?.initContainers), ...arrayOf(pod?.containers)]) {
+    fillProtocols(container?.ports);
+    for (const variable of arrayOf(container?.env)) fillFieldRef(variable?.valueFrom?.fieldRef);
+  }
+}
+
+function dropNulls(value: Any): void {
+  if (Array.isArray(value)) for (const item of value) dropNulls(item);
+  else if (value && typeof value === 'object')
+    for (const [key, member] of Object.entries(value)) {
+      if (member === null) delete value[key];
+      else dropNulls(member);
+    }
 }
 
 const serverFields = [
@@ -60,6 +80,11 @@ function podSpecOf(object: KubeObject): Any {
 
 function fillProtocols(ports: unknown): void {
   for (const port of arrayOf(ports)) if (port && typeof port === 'object' && !port.protocol) port.protocol = 'TCP';
+}
+
+/** Owned as a whole by server-side apply: without its default it would seem to differ from what the server holds. */
+function fillFieldRef(reference: Any): void {
+  if (reference && typeof reference === 'object') reference.apiVersion ??= 'v1';
 }
 
 function arrayOf(value: unknown): Any[] {

@@ -31,6 +31,13 @@ export class PruneError extends Error {
   }
 }
 
+/** The object could not even be read. */
+class QueryFailed extends Error {
+  constructor(cause: Error) {
+    super(cause.message, { cause });
+  }
+}
+
 interface Candidate {
   entry: InventoryEntry;
   ref: ObjectRef;
@@ -53,7 +60,11 @@ export async function prune(
   let cause: unknown;
   const live = await readCandidates(cluster, candidates, options.owner);
   for (const group of inReverse(candidates)) {
-    const outcomes = await settleAll(group, 24, ({ ref }) => remove(cluster, ref, live.get(identityOf(ref)), options));
+    const outcomes = await settleAll(group, 24, async ({ ref }) => {
+      const unread = live.failed.get(identityOf(ref));
+      if (unread) throw new QueryFailed(unread);
+      return remove(cluster, ref, live.objects.get(identityOf(ref)), options);
+    });
     for (const [i, outcome] of outcomes.entries()) {
       const { entry, ref } = group[i]!;
       if (outcome.status === 'fulfilled') {
@@ -62,7 +73,8 @@ export async function prune(
       }
       result.changes.push({ ...ref, action: 'unknown' });
       result.kept.push(entry);
-      failures.push(`${subjectOf(ref)} delete failed: ${(outcome.reason as Error).message}`);
+      const phase = outcome.reason instanceof QueryFailed ? 'query' : 'delete';
+      failures.push(`${subjectOf(ref)} ${phase} failed: ${(outcome.reason as Error).message}`);
       cause ??= outcome.reason;
     }
   }
@@ -74,13 +86,20 @@ async function readCandidates(
   cluster: Cluster,
   candidates: readonly Candidate[],
   owner: Owner,
-): Promise<Map<string, KubeObject>> {
+): Promise<{ objects: Map<string, KubeObject>; failed: Map<string, Error> }> {
   const refs = candidates.map(({ ref }) => ref);
-  const live = await readLive(cluster, refs, { labelSelector: ownerSelector(owner), metadataOnly: true });
+  const live = await readLive(cluster, refs, {
+    labelSelector: ownerSelector(owner),
+    metadataOnly: true,
+    tolerant: true,
+  });
   // Without our label, or gone: the report tells them apart.
   const hidden = refs.filter(ref => live.unseen.has(identityOf(ref)));
-  const found = await readLive(cluster, hidden, { maxGets: Number.POSITIVE_INFINITY });
-  return new Map([...live.objects, ...found.objects]);
+  const found = await readLive(cluster, hidden, { maxGets: Number.POSITIVE_INFINITY, tolerant: true });
+  return {
+    objects: new Map([...live.objects, ...found.objects]),
+    failed: new Map([...live.failed, ...found.failed]),
+  };
 }
 
 /** Groups to delete one after the other; objects of a group are independent. */

@@ -10,6 +10,8 @@ export interface ReadOptions {
   /** Selects the wanted objects, when they carry a label: the list then returns little else. */
   labelSelector?: string;
   metadataOnly?: boolean;
+  /** Refusals of the server go into `failed`, instead of being thrown. */
+  tolerant?: boolean;
   /** How many single reads are cheaper than a list. */
   maxGets?: number;
 }
@@ -19,6 +21,8 @@ export interface Live {
   objects: Map<string, KubeObject>;
   /** Not in a list by label: absent, or there without the label. */
   unseen: Set<string>;
+  /** What could not be read, with `tolerant`. */
+  failed: Map<string, ApiError>;
 }
 
 /**
@@ -26,7 +30,7 @@ export interface Live {
  * single reads when they are few. Who may read single objects only (an impersonated account) is served by single reads.
  */
 export async function readLive(cluster: Cluster, refs: readonly ObjectRef[], options: ReadOptions = {}): Promise<Live> {
-  const live: Live = { objects: new Map(), unseen: new Set() };
+  const live: Live = { objects: new Map(), unseen: new Set(), failed: new Map() };
   const results = await settleAll(groups(refs), 16, group => readGroup(cluster, group, options, live));
   for (const result of results) if (result.status === 'rejected') throw result.reason;
   return live;
@@ -44,8 +48,13 @@ function groups(refs: readonly ObjectRef[]): ObjectRef[][] {
 async function readGroup(cluster: Cluster, refs: ObjectRef[], options: ReadOptions, live: Live): Promise<void> {
   if (refs.length > (options.maxGets ?? maxGets) && (await listed(cluster, refs, options, live))) return;
   const results = await settleAll(refs, 16, async ref => {
-    const object = await cluster.get(ref, ref.namespace, ref.name);
-    if (object) live.objects.set(identityOf(ref), object);
+    try {
+      const object = await cluster.get(ref, ref.namespace, ref.name);
+      if (object) live.objects.set(identityOf(ref), object);
+    } catch (error) {
+      if (!options.tolerant || !(error instanceof ApiError)) throw error;
+      live.failed.set(identityOf(ref), error);
+    }
   });
   for (const result of results) if (result.status === 'rejected') throw result.reason;
 }

@@ -1,5 +1,8 @@
 import type { KubeObject, ManagedFieldsEntry } from '../api/object.ts';
+import { groupOf } from '../api/object.ts';
 import { jsonEqual } from './deep-equal.ts';
+import { canonicalQuantity, isQuantityField } from './quantity.ts';
+import { isBuiltInGroup } from './well-known.ts';
 
 type Fields = Record<string, unknown>;
 
@@ -18,7 +21,7 @@ export function provablyUnchanged(desired: KubeObject, live: KubeObject, manager
   const { name: ___, namespace: ____, ...ownedMetadata } = metadata;
   const wanted = { ...rest, metadata: ownedMetadata };
   const owned = { 'f:metadata': {}, ...(entry.fieldsV1 as Fields) };
-  return sameMap(wanted, live, owned);
+  return sameMap(wanted, live, owned, { builtIn: isBuiltInGroup(groupOf(desired.apiVersion)), parent: '' });
 }
 
 /** The entry of our applies: one per manager, operation and subresource. */
@@ -28,30 +31,53 @@ export function appliedEntry(live: KubeObject, manager: string): ManagedFieldsEn
   );
 }
 
-function sameValue(desired: unknown, live: unknown, fields: Fields): boolean {
-  const keys = Object.keys(fields).filter(key => key !== '.');
-  // Owned as a whole: a scalar, an atomic list or map, or an empty one.
-  if (keys.length === 0) return jsonEqual(desired, live);
-  if (Array.isArray(desired)) {
-    if (!Array.isArray(live) || keys.length !== desired.length) return false;
-    if (keys[0]!.startsWith('k:')) return sameKeyedList(desired, live, fields, keys);
-    return keys[0]!.startsWith('v:') && sameSet(desired, live, keys);
-  }
-  return isMap(desired) && isMap(live) && keys[0]!.startsWith('f:') && sameMap(desired, live, fields);
+/** Where in the object, as far as it matters. */
+interface Place {
+  builtIn: boolean;
+  /** Name of the field, and of the field that holds it. */
+  field?: string;
+  parent: string;
 }
 
-function sameMap(desired: Fields, live: Fields, fields: Fields): boolean {
+function sameValue(desired: unknown, live: unknown, fields: Fields, place: Place): boolean {
+  const keys = Object.keys(fields).filter(key => key !== '.');
+  // Owned as a whole: a scalar, an atomic list or map, or an empty one.
+  if (keys.length === 0) return jsonEqual(desired, live) || (place.builtIn && sameToServer(desired, live, place));
+  if (Array.isArray(desired)) {
+    if (!Array.isArray(live) || keys.length !== desired.length) return false;
+    if (keys[0]!.startsWith('k:')) return sameKeyedList(desired, live, fields, keys, place);
+    return keys[0]!.startsWith('v:') && sameSet(desired, live, keys);
+  }
+  return isMap(desired) && isMap(live) && keys[0]!.startsWith('f:') && sameMap(desired, live, fields, place);
+}
+
+/**
+ * Values of fixed types that the server writes otherwise than they were sent. What is empty, zero or false is often left
+ * out; since we never send `null` for these kinds, a field we own and do not find was left out so. Quantities have a
+ * canonical form.
+ */
+function sameToServer(desired: unknown, live: unknown, { field = '', parent }: Place): boolean {
+  if (live === undefined)
+    return !desired || (typeof desired === 'object' && desired !== null && Object.keys(desired).length === 0);
+  if (typeof live !== 'string' || (typeof desired !== 'string' && typeof desired !== 'number')) return false;
+  return isQuantityField(field, parent) && canonicalQuantity(String(desired)) === live;
+}
+
+function sameMap(desired: Fields, live: Fields, fields: Fields, place: Place): boolean {
   const keys = Object.keys(fields).filter(key => key !== '.');
   const wanted = Object.keys(desired).filter(key => desired[key] !== undefined);
   if (keys.length !== wanted.length) return false;
   return wanted.every(key => {
     const owned = fields[`f:${key}`];
-    return isMap(owned) && sameValue(desired[key], live[key], owned);
+    return (
+      isMap(owned) &&
+      sameValue(desired[key], live[key], owned, { builtIn: place.builtIn, field: key, parent: place.field ?? '' })
+    );
   });
 }
 
 /** Lists whose items are told apart by some of their fields: `k:{"name":"web"}`. */
-function sameKeyedList(desired: unknown[], live: unknown[], fields: Fields, keys: string[]): boolean {
+function sameKeyedList(desired: unknown[], live: unknown[], fields: Fields, keys: string[], place: Place): boolean {
   const order: number[] = [];
   for (const key of keys) {
     const parts = parseJson(key.slice(2));
@@ -63,7 +89,7 @@ function sameKeyedList(desired: unknown[], live: unknown[], fields: Fields, keys
     const there = only(live, item => Object.entries(parts).every(([k, v]) => item[k] === v));
     const owned = fields[key];
     if (!wanted || !there || !isMap(owned)) return false;
-    if (!sameItem(wanted.item, there.item, owned)) return false;
+    if (!sameItem(wanted.item, there.item, owned, place)) return false;
     order[wanted.index] = there.index;
   }
   // Each found its own (else two keys claimed one item and a slot stayed empty), and in the same order.
@@ -71,9 +97,9 @@ function sameKeyedList(desired: unknown[], live: unknown[], fields: Fields, keys
 }
 
 /** An item's own fields. Key fields the server filled in are owned though the manifest lacks them: then no proof. */
-function sameItem(desired: Fields, live: Fields, fields: Fields): boolean {
+function sameItem(desired: Fields, live: Fields, fields: Fields, place: Place): boolean {
   if (Object.keys(fields).every(key => key === '.')) return jsonEqual(desired, live);
-  return sameMap(desired, live, fields);
+  return sameMap(desired, live, fields, place);
 }
 
 /** Lists without duplicates, owned item by item: `v:"x"`. */

@@ -38,32 +38,56 @@ export function decideLocally(
   return undefined;
 }
 
+/** How often a pair of reads that do not fit together is read again. */
+const maxRaces = 3;
+
 /** What the server's dry-run says is to be done. Writes nothing. Throws ObjectRefused. */
 export async function validate(
   context: SetContext,
   desired: KubeObject,
   known: KubeObject | undefined,
 ): Promise<Decision> {
-  const { cluster, manager } = context;
-  let dryRun: KubeObject;
+  let live = known;
+  for (let races = 0; ; races++) {
+    const { dryRun, recreate } = await dryRunOf(context, desired, live);
+    if (!dryRun) return { do: 'recreate', payload: desired, live: recreate };
+    // A dry-run that created the object has no version.
+    const version = dryRun.metadata.resourceVersion;
+    if (!version) return { do: 'apply', action: 'created', payload: desired, cleanup: [] };
+    const seen = live;
+    if (live?.metadata.resourceVersion !== version) live = await read(context.cluster, desired);
+    if (live && !seen) {
+      const decision = decideLocally(context, desired, live);
+      if (decision) return decision;
+    }
+    // The dry-run saw another version than was read: controllers write too, and their change is no drift of ours.
+    if (live && (live.metadata.resourceVersion === version || races >= maxRaces))
+      return decide(context, desired, live, dryRun);
+    if (races >= maxRaces) return { do: 'apply', action: 'created', payload: desired, cleanup: [] };
+  }
+}
+
+async function dryRunOf(
+  context: SetContext,
+  desired: KubeObject,
+  known: KubeObject | undefined,
+): Promise<{ dryRun: KubeObject; recreate?: never } | { dryRun?: never; recreate: KubeObject }> {
   try {
-    dryRun = await cluster.apply(desired, { fieldManager: manager, force: true, dryRun: true });
+    return {
+      dryRun: await context.cluster.apply(desired, { fieldManager: context.manager, force: true, dryRun: true }),
+    };
   } catch (error) {
-    const live = known ?? (await read(cluster, desired));
-    if (live && (await mayRecreate(context, desired, live, error))) return { do: 'recreate', payload: desired, live };
+    const live = known ?? (isImmutable(error) ? await read(context.cluster, desired) : undefined);
+    if (live && (await mayRecreate(context, desired, live, error))) return { recreate: live };
     throw new ObjectRefused(desired, 'dry-run', error);
   }
-  if (!dryRun.metadata.resourceVersion) return { do: 'apply', action: 'created', payload: desired, cleanup: [] };
-  const live = known ?? (await read(cluster, desired));
-  if (!live) return { do: 'apply', action: 'created', payload: desired, cleanup: [] };
-  if (!known) {
-    const decision = decideLocally(context, desired, live);
-    if (decision) return decision;
-  }
+}
+
+function decide(context: SetContext, desired: KubeObject, live: KubeObject, dryRun: KubeObject): Decision {
   const cleanup = cleanupOf(context, desired, live);
   const ignored = context.ignored(dryRun);
   if (cleanup.length === 0 && !hasDrifted(live, dryRun, ignored)) return { do: 'nothing', action: 'unchanged' };
-  const payload = ignored.length === 0 ? desired : withIgnoredFields(desired, live, dryRun, ignored, manager);
+  const payload = ignored.length === 0 ? desired : withIgnoredFields(desired, live, dryRun, ignored, context.manager);
   return { do: 'apply', action: 'configured', payload, cleanup };
 }
 

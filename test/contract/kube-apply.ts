@@ -1,0 +1,408 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import type { KubeObject } from '../../shared/api/object.ts';
+import { ApplyError } from '../../shared/kube/apply-error.ts';
+import {
+  Applier,
+  configMap,
+  configMaps,
+  deployment,
+  deployments,
+  type KubeTarget,
+  type Running,
+  run,
+  secrets,
+  widgetDefinition,
+} from './kube.ts';
+
+const group = 'kustomize.toolkit.fluxcd.io';
+
+/** What applySet promises, on any API server. */
+export function applyContract(target: KubeTarget): void {
+  describe(`applySet on ${target.name}`, { skip: target.skip }, () => {
+    let server: Running;
+    before(async () => {
+      server = await run(target);
+    });
+    after(() => server?.stop());
+    const open = async () => {
+      const namespace = await server.namespace();
+      return { namespace, applier: new Applier(server.client, namespace), client: server.client };
+    };
+
+    it('creates what is absent, with owner labels, and leaves it alone afterwards without a dry-run', async () => {
+      const { namespace, applier, client } = await open();
+      const objects = [
+        deployment(namespace, 'web', 'nginx:1'),
+        {
+          apiVersion: 'v1',
+          kind: 'Service',
+          metadata: { name: 'web', namespace },
+          spec: { selector: { app: 'web' }, ports: [{ name: 'http', port: 80, targetPort: 8080 }] },
+        },
+        configMap(namespace, 'a', { key: 'value' }),
+        { ...secrets, metadata: { name: 's', namespace }, stringData: { password: 'hunter2' } },
+        { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'web', namespace } },
+      ];
+      assert.deepEqual(await applier.apply(objects), [
+        `ServiceAccount/${namespace}/web created`,
+        `ConfigMap/${namespace}/a created`,
+        `Secret/${namespace}/s created`,
+        `Service/${namespace}/web created`,
+        `Deployment/${namespace}/web created`,
+      ]);
+      const secret = await client.get(secrets, namespace, 's');
+      assert.equal(Buffer.from(secret?.data.password, 'base64').toString(), 'hunter2');
+      assert.deepEqual(secret?.metadata.labels, { [`${group}/name`]: 'app', [`${group}/namespace`]: namespace });
+      assert.deepEqual(
+        applier.inventory.map(entry => `${entry.id} ${entry.v}`),
+        [
+          `${namespace}_web__ServiceAccount v1`,
+          `${namespace}_a__ConfigMap v1`,
+          `${namespace}_s__Secret v1`,
+          `${namespace}_web__Service v1`,
+          `${namespace}_web_apps_Deployment v1`,
+        ],
+      );
+      const second = await applier.apply(objects);
+      assert.ok(
+        second.every(change => change.endsWith(' unchanged')),
+        second.join('\n'),
+      );
+      assert.deepEqual(applier.calls, { get: 5 });
+    });
+
+    it('reads a kind of many objects by one list', async () => {
+      const { namespace, applier } = await open();
+      const objects = Array.from({ length: 40 }, (_, i) => configMap(namespace, `c${i}`, { i: `${i}` }));
+      await applier.apply(objects);
+      await applier.apply(objects);
+      assert.deepEqual(applier.calls, { list: 1 });
+      objects[7]!.data = { i: 'other' };
+      const changes = await applier.apply(objects);
+      assert.deepEqual(
+        changes.filter(change => !change.endsWith('unchanged')),
+        [`ConfigMap/${namespace}/c7 configured`],
+      );
+      const calls: Record<string, number> = { ...applier.calls };
+      assert.equal(calls.list, 1);
+      assert.ok(calls.apply === 1 && (calls.dryRun ?? 0) <= 1, JSON.stringify(calls));
+    });
+
+    it('knows how the server writes quantities, zero values and defaults', async () => {
+      const { namespace, applier } = await open();
+      const web = deployment(namespace, 'web', 'nginx:1');
+      web.spec.template.spec.hostNetwork = false;
+      web.spec.template.spec.nodeSelector = null;
+      web.spec.template.spec.volumes = [{ name: 'v', emptyDir: { sizeLimit: '2048Mi' } }];
+      web.spec.template.spec.containers[0].env.push({ name: 'EMPTY', value: '' });
+      web.spec.template.spec.containers[0].resources = {
+        requests: { cpu: '1000m', memory: '1024Mi', 'ephemeral-storage': '0.5Gi' },
+        limits: { cpu: 2, memory: '1500M' },
+      };
+      const policy = {
+        apiVersion: 'networking.k8s.io/v1',
+        kind: 'NetworkPolicy',
+        metadata: { name: 'p', namespace, annotations: {} },
+        spec: { podSelector: {}, policyTypes: ['Ingress'], ingress: [{ ports: [{ port: 80 }] }] },
+      };
+      await applier.apply([web, configMap(namespace, 'empty', {}), policy]);
+      const changes = await applier.apply([web, configMap(namespace, 'empty', {}), policy]);
+      assert.ok(
+        changes.every(change => change.endsWith(' unchanged')),
+        changes.join(),
+      );
+      assert.deepEqual(applier.calls, { get: 3 });
+    });
+
+    it('asks the server where it cannot know, and finds the object unchanged', async () => {
+      const { namespace, applier } = await open();
+      const web = deployment(namespace, 'web', 'nginx:1');
+      web.spec.template.spec.containers[0].resources = { requests: { cpu: '1e-1' } };
+      await applier.apply([web]);
+      assert.deepEqual(await applier.apply([web]), [`Deployment/${namespace}/web unchanged`]);
+      assert.equal(applier.calls.apply, undefined);
+    });
+
+    it('removes a field that the manifest no longer has, and keeps those of other managers', async () => {
+      const { namespace, applier, client } = await open();
+      await applier.apply([configMap(namespace, 'a', { one: '1', two: '2' })]);
+      await client.patch(
+        configMaps,
+        namespace,
+        'a',
+        { type: 'merge', body: { data: { theirs: 'x' } } },
+        { fieldManager: 'some-operator' },
+      );
+      assert.deepEqual(await applier.apply([configMap(namespace, 'a', { one: '1' })]), [
+        `ConfigMap/${namespace}/a configured`,
+      ]);
+      assert.deepEqual((await client.get(configMaps, namespace, 'a'))?.data, { one: '1', theirs: 'x' });
+    });
+
+    it('writes nothing when any object is refused', async () => {
+      const { namespace, applier, client } = await open();
+      const broken = deployment(namespace, 'web', 'nginx:1');
+      broken.spec.selector.matchLabels = { app: 'other' };
+      const error = await refused(applier.apply([configMap(namespace, 'a', { a: '1' }), broken]));
+      assert.match(
+        error.message,
+        new RegExp(`^Deployment/${namespace}/web dry-run failed \\(Invalid\\): Deployment.apps "web" is invalid`),
+      );
+      assert.deepEqual(error.changes, []);
+      assert.equal(await client.get(configMaps, namespace, 'a'), undefined);
+    });
+
+    it('names what is missing: a kind, a namespace', async () => {
+      const { namespace, applier } = await open();
+      const unknown = { apiVersion: 'nowhere.example.com/v1', kind: 'Thing', metadata: { name: 't', namespace } };
+      assert.equal(
+        (await refused(applier.apply([unknown]))).message,
+        `Thing/${namespace}/t dry-run failed: no matches for kind "Thing" in version "nowhere.example.com/v1"`,
+      );
+      const homeless = { ...configMaps, metadata: { name: 'a' }, data: {} };
+      assert.match((await refused(applier.apply([homeless]))).message, /^ConfigMap\/a namespace not specified: /);
+      assert.match(
+        (await refused(applier.apply([configMap('absent', 'a', {})]))).message,
+        /^ConfigMap\/absent\/a not found: namespaces "absent" not found/,
+      );
+    });
+
+    it('brings namespaces and kinds before what lives in them', async () => {
+      const { namespace, applier, client } = await open();
+      const inside = `${namespace}-inner`;
+      const definition = widgetDefinition(`${namespace}.example.com`);
+      const widget = {
+        apiVersion: `${namespace}.example.com/v1`,
+        kind: 'Widget',
+        metadata: { name: 'w', namespace: inside },
+        spec: { size: 2 },
+      };
+      const objects = [
+        widget,
+        configMap(inside, 'a', {}),
+        { apiVersion: 'v1', kind: 'Namespace', metadata: { name: inside } },
+        definition,
+      ];
+      assert.deepEqual(await applier.apply(objects), [
+        `CustomResourceDefinition/widgets.${namespace}.example.com created`,
+        `Namespace/${inside} created`,
+        `ConfigMap/${inside}/a created`,
+        `Widget/${inside}/w created`,
+      ]);
+      assert.equal((await client.get(widget, inside, 'w'))?.spec.color, 'red');
+      assert.ok((await applier.apply(objects)).every(change => change.endsWith(' unchanged')));
+      assert.equal(applier.calls.dryRun, undefined);
+    });
+
+    it('keeps in the inventory what a failed apply wrote, and what was there before', async () => {
+      const { namespace, applier } = await open();
+      await applier.apply([configMap(namespace, 'old', {})]);
+      const group = `${namespace}.example.com`;
+      const bad = { apiVersion: `${group}/v1`, kind: 'Widget', metadata: { name: 'w', namespace }, spec: { size: 0 } };
+      const error = await refused(applier.apply([widgetDefinition(group), bad]));
+      assert.match(error.message, /Widget.*dry-run failed \(Invalid\).*spec.size/);
+      assert.deepEqual(
+        error.changes.map(change => `${change.kind} ${change.action}`),
+        ['CustomResourceDefinition created'],
+      );
+      assert.deepEqual(
+        error.inventory.map(entry => entry.id),
+        [`_widgets.${group}_apiextensions.k8s.io_CustomResourceDefinition`, `${namespace}_old__ConfigMap`],
+      );
+    });
+
+    it('recreates for an immutable field only when told to', async () => {
+      const { namespace, applier, client } = await open();
+      await applier.apply([deployment(namespace, 'web', 'nginx:1')]);
+      const before = await client.get(deployments, namespace, 'web');
+      const moved = deployment(namespace, 'web', 'nginx:1');
+      moved.spec.selector.matchLabels = { app: 'moved' };
+      moved.spec.template.metadata.labels = { app: 'moved' };
+      const error = await refused(applier.apply([moved]));
+      assert.match(
+        error.message,
+        /dry-run failed \(Invalid\): .*field is immutable; .*kustomize.toolkit.fluxcd.io\/force: enabled/s,
+      );
+      moved.metadata.annotations = { [`${group}/force`]: 'Enabled' };
+      assert.deepEqual(await applier.apply([moved]), [`Deployment/${namespace}/web created`]);
+      assert.notEqual((await client.get(deployments, namespace, 'web'))?.metadata.uid, before?.metadata.uid);
+    });
+
+    it('deletes nothing for the sake of an object that cannot be created', async () => {
+      const { namespace, applier, client } = await open();
+      await applier.apply([deployment(namespace, 'web', 'nginx:1')]);
+      const before = await client.get(deployments, namespace, 'web');
+      const invalid = deployment(namespace, 'web', 'nginx:1');
+      invalid.spec.template.metadata.labels = { app: 'mismatch' };
+      assert.match((await refused(applier.apply([invalid], { force: true }))).message, /dry-run failed \(Invalid\)/);
+      assert.equal((await client.get(deployments, namespace, 'web'))?.metadata.uid, before?.metadata.uid);
+    });
+
+    it('undoes what kubectl edited, added and applied', async () => {
+      const { namespace, applier, client } = await open();
+      await applier.apply([configMap(namespace, 'a', { a: '1' })]);
+      await client.patch(
+        configMaps,
+        namespace,
+        'a',
+        { type: 'merge', body: { data: { added: 'x', a: '2' } } },
+        { fieldManager: 'kubectl-edit' },
+      );
+      await client.apply(configMap(namespace, 'a', { applied: 'y' }), { fieldManager: 'kubectl', force: true });
+      const lastApplied = { 'kubectl.kubernetes.io/last-applied-configuration': '{}' };
+      await client.patch(
+        configMaps,
+        namespace,
+        'a',
+        { type: 'merge', body: { metadata: { annotations: lastApplied } } },
+        { fieldManager: 'kubectl-client-side-apply' },
+      );
+      assert.deepEqual(await applier.apply([configMap(namespace, 'a', { a: '1' })]), [
+        `ConfigMap/${namespace}/a configured`,
+      ]);
+      const live = await client.get(configMaps, namespace, 'a');
+      assert.deepEqual(live?.data, { a: '1' });
+      assert.equal(live?.metadata.annotations, undefined);
+      assert.deepEqual(
+        live?.metadata.managedFields?.map(entry => entry.manager),
+        ['kustomize-controller'],
+      );
+      assert.deepEqual(await applier.apply([configMap(namespace, 'a', { a: '1' })]), [
+        `ConfigMap/${namespace}/a unchanged`,
+      ]);
+    });
+
+    it('keeps what kubectl added when the policy is Merge', async () => {
+      const { namespace, applier, client } = await open();
+      const merged = configMap(namespace, 'a', { a: '1' }, { annotations: { [`${group}/ssa`]: 'Merge' } });
+      await applier.apply([merged]);
+      await client.patch(
+        configMaps,
+        namespace,
+        'a',
+        { type: 'merge', body: { data: { added: 'x', a: '2' } } },
+        { fieldManager: 'kubectl-edit' },
+      );
+      assert.deepEqual(await applier.apply([merged]), [`ConfigMap/${namespace}/a configured`]);
+      assert.deepEqual((await client.get(configMaps, namespace, 'a'))?.data, { a: '1', added: 'x' });
+    });
+
+    it('adopts what exists without its labels', async () => {
+      const { namespace, applier, client } = await open();
+      const names = ['a', 'b', 'c', 'd'];
+      for (const name of names)
+        await client.create(configMap(namespace, name, { a: '1' }), { fieldManager: 'kubectl-create' });
+      const changes = await applier.apply(names.map(name => configMap(namespace, name, { a: '1' })));
+      assert.deepEqual(
+        changes,
+        names.map(name => `ConfigMap/${namespace}/${name} configured`),
+      );
+      const live = await client.get(configMaps, namespace, 'a');
+      assert.deepEqual(
+        live?.metadata.managedFields?.map(entry => entry.manager),
+        ['kustomize-controller'],
+      );
+    });
+
+    it('skips by annotation, in the manifest or in the cluster', async () => {
+      const { namespace, applier, client } = await open();
+      const annotated = (name: string, annotation: string, value: string) =>
+        configMap(namespace, name, { a: '1' }, { annotations: { [`${group}/${annotation}`]: value } });
+      const set = [
+        annotated('disabled', 'reconcile', 'disabled'),
+        annotated('ignore', 'ssa', 'Ignore'),
+        annotated('once', 'ssa', 'IfNotPresent'),
+        configMap(namespace, 'live', { a: '1' }),
+      ];
+      assert.deepEqual(await applier.apply(set), [
+        `ConfigMap/${namespace}/disabled skipped`,
+        `ConfigMap/${namespace}/ignore skipped`,
+        `ConfigMap/${namespace}/live created`,
+        `ConfigMap/${namespace}/once created`,
+      ]);
+      assert.equal(await client.get(configMaps, namespace, 'ignore'), undefined);
+      for (const name of ['once', 'live'])
+        await client.patch(configMaps, namespace, name, { type: 'merge', body: { data: { a: 'changed' } } });
+      await client.patch(configMaps, namespace, 'live', {
+        type: 'merge',
+        body: { metadata: { annotations: { [`${group}/reconcile`]: 'disabled' } } },
+      });
+      assert.ok((await applier.apply(set)).every(change => change.endsWith(' skipped')));
+      assert.equal((await client.get(configMaps, namespace, 'live'))?.data.a, 'changed');
+    });
+
+    it('applies once what is wanted only when absent, even when it was created by someone else', async () => {
+      const { namespace, applier, client } = await open();
+      const once = (name: string) =>
+        configMap(namespace, name, { a: '1' }, { annotations: { [`${group}/ssa`]: 'IfNotPresent' } });
+      await client.create(configMap(namespace, 'a', { a: 'theirs' }));
+      const changes = await applier.apply([once('a'), once('b'), once('c'), once('d')]);
+      assert.deepEqual(
+        changes.map(change => change.split(' ')[1]),
+        ['skipped', 'created', 'created', 'created'],
+      );
+      assert.equal((await client.get(configMaps, namespace, 'a'))?.data.a, 'theirs');
+    });
+
+    it('leaves ignored fields to others', async () => {
+      const { namespace, applier, client } = await open();
+      const ignore = [{ paths: ['/spec/replicas'], target: { kind: 'Deployment' } }];
+      await applier.apply([deployment(namespace, 'web', 'nginx:1')], { ignore });
+      await client.patch(
+        deployments,
+        namespace,
+        'web',
+        { type: 'merge', body: { spec: { replicas: 5 } } },
+        { fieldManager: 'autoscaler' },
+      );
+      assert.deepEqual(await applier.apply([deployment(namespace, 'web', 'nginx:1')], { ignore }), [
+        `Deployment/${namespace}/web unchanged`,
+      ]);
+      assert.deepEqual(await applier.apply([deployment(namespace, 'web', 'nginx:2')], { ignore }), [
+        `Deployment/${namespace}/web configured`,
+      ]);
+      const live = await client.get(deployments, namespace, 'web');
+      assert.equal(live?.spec.replicas, 5);
+      assert.equal(live?.spec.template.spec.containers[0].image, 'nginx:2');
+      assert.deepEqual(await applier.apply([deployment(namespace, 'web', 'nginx:2')]), [
+        `Deployment/${namespace}/web configured`,
+      ]);
+      assert.equal((await client.get(deployments, namespace, 'web'))?.spec.replicas, 1);
+    });
+
+    it('takes fields back from other managers', async () => {
+      const { namespace, applier, client } = await open();
+      await applier.apply([configMap(namespace, 'a', { a: '1' })]);
+      await client.apply(configMap(namespace, 'a', { a: 'theirs' }), { fieldManager: 'other-controller', force: true });
+      assert.deepEqual(await applier.apply([configMap(namespace, 'a', { a: '1' })]), [
+        `ConfigMap/${namespace}/a configured`,
+      ]);
+      assert.equal((await client.get(configMaps, namespace, 'a'))?.data.a, '1');
+    });
+
+    it('ignores a namespace given to a cluster-scoped object', async () => {
+      const { namespace, applier } = await open();
+      const role: KubeObject = {
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: 'ClusterRole',
+        metadata: { name: `sluice:${namespace}`, namespace },
+        rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }],
+      };
+      assert.deepEqual(await applier.apply([role]), [`ClusterRole/sluice:${namespace} created`]);
+      assert.deepEqual(applier.inventory, [
+        { id: `_sluice__${namespace}_rbac.authorization.k8s.io_ClusterRole`, v: 'v1' },
+      ]);
+      assert.deepEqual(await applier.apply([role]), [`ClusterRole/sluice:${namespace} unchanged`]);
+    });
+  });
+}
+
+async function refused(apply: Promise<unknown>): Promise<ApplyError> {
+  const error = await apply.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  assert.ok(error instanceof ApplyError, `expected an ApplyError, got ${error}`);
+  return error;
+}
