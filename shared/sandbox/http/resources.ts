@@ -185,8 +185,11 @@ async function patch(call: Call): Promise<void> {
 
 async function remove(call: Call): Promise<void> {
   const { target, services } = call;
-  const text = await readBody(call.request);
-  const options = deleteOptions(text ? parseBody(text, contentTypeOf(call.request)) : undefined, call.query);
+  const bytes = await readBody(call.request);
+  const options = deleteOptions(
+    bytes.length > 0 ? parseBody(bytes, contentTypeOf(call.request)) : undefined,
+    call.query,
+  );
   const dryRun = dryRunOf([...(options.dryRun ?? []), ...call.query.getAll('dryRun')], 'DeleteOptions');
   const entry = liveEntry(services.kernel, target);
   const { object, removed } = deleteEntry(services.kernel, target.definition, entry, options, dryRun);
@@ -200,8 +203,11 @@ async function remove(call: Call): Promise<void> {
 async function removeAll(call: Call): Promise<void> {
   const { target, services } = call;
   if (!target.definition.verbs.includes('deletecollection')) throw methodNotAllowed();
-  const text = await readBody(call.request);
-  const options = deleteOptions(text ? parseBody(text, contentTypeOf(call.request)) : undefined, call.query);
+  const bytes = await readBody(call.request);
+  const options = deleteOptions(
+    bytes.length > 0 ? parseBody(bytes, contentTypeOf(call.request)) : undefined,
+    call.query,
+  );
   const dryRun = dryRunOf([...(options.dryRun ?? []), ...call.query.getAll('dryRun')], 'DeleteOptions');
   const page = listObjects(services.kernel, target, listOptions(call.query));
   for (const entry of page.entries) {

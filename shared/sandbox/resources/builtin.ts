@@ -205,11 +205,15 @@ export const reviewResources = [
   version: 'v1',
 }));
 
+/** What Kubernetes calls a group in the names of its types: `core`, `apps`, `rbac`. */
+export function roomOf(group: string): string {
+  return group === '' ? 'core' : group.replace(/\.k8s\.io$/, '').replace('rbac.authorization', 'rbac');
+}
+
 /** The component of the OpenAPI document that describes a built-in kind. */
 export function componentOf(group: string, version: string, kind: string): string {
   if (group === 'apiextensions.k8s.io')
     return `io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.${version}.${kind}`;
   if (group === 'apiregistration.k8s.io') return `io.k8s.kube-aggregator.pkg.apis.apiregistration.${version}.${kind}`;
-  const room = group === '' ? 'core' : group.replace(/\.k8s\.io$/, '').replace('.authorization', '');
-  return `io.k8s.api.${room}.${version}.${kind}`;
+  return `io.k8s.api.${roomOf(group)}.${version}.${kind}`;
 }
