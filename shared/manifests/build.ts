@@ -36,8 +36,10 @@ export interface BuildRequest {
   timeoutMs?: number;
   /** kubectl to run; that of the layer when not given. */
   kubectl?: string;
-  /** Folder for temporary files. */
+  /** Folder for temporary files; on the file system of `root`, so that files can be linked rather than copied. */
   workDir?: string;
+  /** Limit of what kustomize may print. */
+  maxOutputBytes?: number;
 }
 
 /** Changes when this code would make other objects of the same input. */
@@ -53,7 +55,7 @@ export function buildKey(artifactDigest: string, path: string, spec: BuildSpec):
   return createHash('sha256').update(input).digest('hex');
 }
 
-const maxOutputBytes = 128 * 2 ** 20;
+const defaultOutputBytes = 128 * 2 ** 20;
 const defaultTimeoutMs = 60_000;
 
 /**
@@ -73,7 +75,7 @@ export async function buildManifests(request: BuildRequest): Promise<KubeObject[
       directory: join(folder, top.directory),
       root: folder,
       timeoutMs: request.timeoutMs ?? defaultTimeoutMs,
-      maxOutputBytes,
+      maxOutputBytes: request.maxOutputBytes ?? defaultOutputBytes,
       signal: request.signal,
     }).catch(error => {
       throw withoutAliases(error, graph);
