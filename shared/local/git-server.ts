@@ -209,27 +209,20 @@ async function relay(
   response: http.ServerResponse,
 ): Promise<void> {
   let head = Buffer.alloc(0);
-  for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
-    if (response.headersSent) {
-      if (!response.write(chunk)) await new Promise(resolve => response.once('drain', resolve).once('close', resolve));
-      continue;
-    }
-    head = Buffer.concat([head, chunk]);
-    const end = head.indexOf('\r\n\r\n');
-    if (end < 0) continue;
-    const headers = head
-      .toString('latin1', 0, end)
-      .split('\r\n')
-      .map(line => line.split(/:\s*/, 2) as [string, string]);
-    const status = headers.find(([name]) => name.toLowerCase() === 'status');
-    response.writeHead(
-      status ? Number.parseInt(status[1], 10) : 200,
-      Object.fromEntries(headers.filter(header => header !== status)),
-    );
-    response.write(head.subarray(end + 4));
+  let end = -1;
+  for await (const chunk of child.stdout.iterator({ destroyOnReturn: false })) {
+    head = Buffer.concat([head, chunk as Buffer]);
+    end = head.indexOf('\r\n\r\n');
+    if (end >= 0) break;
   }
-  if (!response.headersSent) throw new Error('git http-backend gave no answer');
-  response.end();
+  if (end < 0) throw new Error('git http-backend gave no answer');
+  const lines = head.toString('latin1', 0, end).split('\r\n');
+  const headers = lines.map(line => line.split(/:\s*/, 2) as [string, string]);
+  const status = headers.find(([name]) => name.toLowerCase() === 'status');
+  const others = Object.fromEntries(headers.filter(header => header !== status));
+  response.writeHead(status ? Number.parseInt(status[1], 10) : 200, others);
+  response.write(head.subarray(end + 4));
+  await pipeline(child.stdout, response);
 }
 
 async function tellPushes(options: GitServerOptions, repository: string, before: Map<string, string>): Promise<void> {
