@@ -27,14 +27,11 @@ import {
 } from './builtin/validate-workloads.ts';
 import type { FieldError } from './field-error.ts';
 
-export type { Allocation } from './builtin/strategy.ts';
-export { prepareForCreate, prepareForUpdate } from './builtin/strategy.ts';
 export { selects, validateMetadata } from './builtin/validate-metadata.ts';
 
 /**
- * Fills in what Kubernetes' defaulting fills in for its own kinds, which is before managedFields are written; what its
- * strategies set comes after, in `prepareForCreate` and `prepareForUpdate`. Expects an object that went through `prepare`,
- * and changes it.
+ * Fills in what Kubernetes' defaulting fills in for its own kinds, which is before managedFields are written; what the server itself gives out
+ * (addresses, generations, selectors of jobs) comes after. Expects an object that went through `prepare`, and changes it.
  */
 export function defaultBuiltin(object: KubeObject): void {
   applyBuiltinDefaults(object);
@@ -68,7 +65,7 @@ const validations: Record<string, Validation> = {
 
 /**
  * What of an object breaks the rules of its own kind, in Kubernetes' words; `old` is the stored object of an update.
- * Expects an object after its defaults and `prepareForCreate` or `prepareForUpdate`.
+ * Expects an object with its defaults and with what the server gave out.
  */
 export function validateBuiltin(object: KubeObject, old?: KubeObject): FieldError[] {
   const slash = object.apiVersion.indexOf('/');

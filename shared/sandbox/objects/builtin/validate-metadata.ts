@@ -31,7 +31,8 @@ const totalAnnotations = 256 * 1024;
 export function validateMetadata(object: KubeObject, old?: KubeObject): FieldError[] {
   const { metadata } = object;
   const slash = object.apiVersion.indexOf('/');
-  const rule = nameRuleOf(slash < 0 ? '' : object.apiVersion.slice(0, slash), object.kind);
+  const group = slash < 0 ? '' : object.apiVersion.slice(0, slash);
+  const rule = nameRuleOf(group, object.kind);
   const errors: FieldError[] = [];
   if (!old) errors.push(...validateName(metadata, rule));
   errors.push(
@@ -39,7 +40,7 @@ export function validateMetadata(object: KubeObject, old?: KubeObject): FieldErr
     ...annotationErrors(metadata.annotations),
     ...ownerErrors(metadata),
   );
-  for (const finalizer of metadata.finalizers ?? []) errors.push(...finalizerErrors(finalizer));
+  for (const finalizer of metadata.finalizers ?? []) errors.push(...finalizerErrors(finalizer, isOwnGroup(group)));
   if (old) errors.push(...immutableMetadata(object, old));
   return errors;
 }
@@ -108,9 +109,14 @@ function ownerErrors(metadata: KubeObject['metadata']): FieldError[] {
 
 const standardFinalizers = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
 
-function finalizerErrors(finalizer: string): FieldError[] {
+/** Groups validated by Kubernetes' core package; definitions and custom resources may have finalizers without a slash. */
+function isOwnGroup(group: string): boolean {
+  return !group.includes('.') || /^(networking|storage|rbac\.authorization|policy|scheduling|coordination)\.k8s\.io$/.test(group);
+}
+
+function finalizerErrors(finalizer: string, strict: boolean): FieldError[] {
   const errors = qualifiedName(finalizer).map(message => invalid('metadata.finalizers', finalizer, message));
-  if (errors.length === 0 && !finalizer.includes('/') && !standardFinalizers.has(finalizer))
+  if (strict && errors.length === 0 && !finalizer.includes('/') && !standardFinalizers.has(finalizer))
     errors.push(
       invalid('metadata.finalizers', finalizer, 'name is neither a standard finalizer name nor is it fully qualified'),
     );
