@@ -111,7 +111,10 @@ const standardFinalizers = new Set(['kubernetes', 'orphan', 'foregroundDeletion'
 
 /** Groups validated by Kubernetes' core package; definitions and custom resources may have finalizers without a slash. */
 function isOwnGroup(group: string): boolean {
-  return !group.includes('.') || /^(networking|storage|rbac\.authorization|policy|scheduling|coordination)\.k8s\.io$/.test(group);
+  return (
+    !group.includes('.') ||
+    /^(networking|storage|rbac\.authorization|policy|scheduling|coordination)\.k8s\.io$/.test(group)
+  );
 }
 
 function finalizerErrors(finalizer: string, strict: boolean): FieldError[] {
