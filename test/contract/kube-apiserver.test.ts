@@ -7,6 +7,7 @@ import type { KubeTarget } from './kube.ts';
 import { applyContract } from './kube-apply.ts';
 import { clientContract } from './kube-client.ts';
 import { healthContract } from './kube-health.ts';
+import { proofContract } from './kube-proof.ts';
 
 const skip = builtBinaries() ? {} : { skip: 'kube-apiserver is not built; run `npm run test:apiserver` once' };
 
@@ -29,3 +30,4 @@ const apiserver: KubeTarget = {
 clientContract(apiserver);
 applyContract(apiserver);
 healthContract(apiserver);
+proofContract(apiserver);
