@@ -85,7 +85,7 @@ async function assemble(options: HostOptions, paths: StatePaths, unlock: () => v
   rotateLog(paths.log);
   const ports = localPorts({ dir: paths.root, publicUrl: '', ...(options.clock && { clock: options.clock }) });
   // This process alone consumes: whoever held these messages is dead.
-  ports.queue.releaseAll();
+  await ports.queue.releaseAll();
   await ports.store.clean();
   const notifications = new Notifications(paths.notifications);
   let pool: WorkerPool | undefined;
@@ -163,7 +163,7 @@ class Running {
     pool.invoke({ function: 'schedule', module, event: scheduleEvent(at), timeoutSeconds }).catch(error => {
       if (!this.#closing) ports.log.error('the schedule failed; the next minute tries again', { error });
     });
-    ports.queue.expire();
+    ports.queue.expire().catch(error => ports.log.error('old messages could not be dropped', { error }));
     ports.index.expire();
   }
 

@@ -11,7 +11,7 @@ import {
   type ReceivedMessage,
   type ReceiveOptions,
 } from './queue-consumer.ts';
-import { openDatabase, transaction } from './sqlite.ts';
+import { openDatabase, patientTransaction } from './sqlite.ts';
 import { announce } from './wake.ts';
 
 /**
@@ -32,13 +32,14 @@ export class SqliteQueue implements Queue, QueueConsumer {
   readonly #receiving: DatabaseSync;
   readonly #send: SendStatements;
   readonly #receive: ReceiveStatements;
-  #pending: PendingSend[] = [];
+  readonly #pending: PendingSend[] = [];
+  #flushing = false;
 
   /** `file` is made when absent. */
   constructor(file: string, clock: Clock) {
     this.#clock = clock;
-    this.#sending = openDatabase(file, { schema, version: 1, synchronous: 'FULL' });
-    this.#receiving = openDatabase(file, { schema, version: 1, synchronous: 'NORMAL' });
+    this.#sending = openDatabase(file, { schema, version: 1, synchronous: 'FULL', blockMs: 0 });
+    this.#receiving = openDatabase(file, { schema, version: 1, synchronous: 'NORMAL', blockMs: 0 });
     this.#send = sendStatements(this.#sending);
     this.#receive = receiveStatements(this.#receiving);
   }
@@ -63,11 +64,11 @@ export class SqliteQueue implements Queue, QueueConsumer {
   async receive(queue: ReceivableQueue, options: ReceiveOptions): Promise<ReceivedMessage[]> {
     const now = this.#clock.now();
     if (!this.#receive.anyReady.get(queue, now)) return [];
-    return transaction(this.#receiving, () => this.#take(queue, options, now));
+    return patientTransaction(this.#receiving, () => this.#take(queue, options, now));
   }
 
   async delete(queue: ReceivableQueue, handle: string): Promise<boolean> {
-    return transaction(this.#receiving, () => {
+    return patientTransaction(this.#receiving, () => {
       const row = this.#receive.delete.get(sequenceOf(handle), queue, handle) as { grp: string } | undefined;
       if (row) this.#settle(queue, row.grp);
       return row !== undefined;
@@ -76,7 +77,7 @@ export class SqliteQueue implements Queue, QueueConsumer {
 
   async release(queue: ReceivableQueue, handle: string, delaySeconds = 0): Promise<boolean> {
     const visibleAt = this.#clock.now() + delaySeconds * 1000;
-    const released = transaction(this.#receiving, () => {
+    const released = await patientTransaction(this.#receiving, () => {
       const row = this.#receive.show.get(visibleAt, sequenceOf(handle), queue, handle) as { grp: string } | undefined;
       if (row) this.#settle(queue, row.grp);
       return row !== undefined;
@@ -100,9 +101,9 @@ export class SqliteQueue implements Queue, QueueConsumer {
    * Makes everything in flight visible. Only for the one consumer of the file, when it starts: whoever had received
    * those messages is gone, and waiting for their visibility timeout would only cost time.
    */
-  releaseAll(): void {
+  async releaseAll(): Promise<void> {
     const now = this.#clock.now();
-    transaction(this.#receiving, () => {
+    await patientTransaction(this.#receiving, () => {
       this.#receiving.prepare('UPDATE messages SET visible_at = ? WHERE visible_at > ?').run(now, now);
       this.#receiving
         .prepare("UPDATE groups SET ready_at = ? WHERE ready_at > ? AND queue NOT IN ('timer', 'timer-dlq')")
@@ -117,9 +118,9 @@ export class SqliteQueue implements Queue, QueueConsumer {
   }
 
   /** Drops messages older than `days` (SQS keeps at most 14) and forgotten deduplication ids. */
-  expire(days = 14): void {
+  async expire(days = 14): Promise<void> {
     const now = this.#clock.now();
-    transaction(this.#receiving, () => {
+    await patientTransaction(this.#receiving, () => {
       this.#receiving.prepare('DELETE FROM dedup WHERE expires_at <= ?').run(now);
       const old = this.#receiving.prepare('DELETE FROM messages WHERE sent_at < ? RETURNING queue, grp');
       for (const row of old.all(now - days * 86_400_000) as { queue: string; grp: string }[])
@@ -127,36 +128,44 @@ export class SqliteQueue implements Queue, QueueConsumer {
     });
   }
 
+  /** Closes the file. What was sent has been awaited, or is lost. */
   close(): void {
-    if (this.#pending.length > 0) this.#flush();
     this.#sending.close();
     this.#receiving.close();
   }
 
+  /** All that is sent while a transaction waits its turn goes into the next one: one fsync for all of them. */
   #enqueue(messages: Enqueued[]): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#pending.push({ messages, resolve, reject });
-      if (this.#pending.length === 1) setImmediate(() => this.#flush());
+      if (this.#flushing) return;
+      this.#flushing = true;
+      setImmediate(() => void this.#flush());
     });
   }
 
-  #flush(): void {
-    const pending = this.#pending;
-    if (pending.length === 0) return;
-    this.#pending = [];
-    const queues = new Set<string>();
-    try {
-      transaction(this.#sending, () => {
-        const now = this.#clock.now();
-        for (const { messages } of pending)
-          for (const message of messages) if (this.#insert(message, now)) queues.add(message.queue);
-      });
-    } catch (error) {
-      for (const { reject } of pending) reject(error);
-      return;
+  async #flush(): Promise<void> {
+    while (this.#pending.length > 0) {
+      let taken: PendingSend[] = [];
+      const queues = new Set<string>();
+      try {
+        await patientTransaction(this.#sending, () => {
+          taken = [...this.#pending];
+          const now = this.#clock.now();
+          for (const { messages } of taken)
+            for (const message of messages) if (this.#insert(message, now)) queues.add(message.queue);
+        });
+      } catch (error) {
+        if (taken.length === 0) taken = [...this.#pending];
+        this.#pending.splice(0, taken.length);
+        for (const { reject } of taken) reject(error);
+        continue;
+      }
+      this.#pending.splice(0, taken.length);
+      if (queues.size > 0) announce([...queues]);
+      for (const { resolve } of taken) resolve();
     }
-    if (queues.size > 0) announce([...queues]);
-    for (const { resolve } of pending) resolve();
+    this.#flushing = false;
   }
 
   #insert(message: Enqueued, now: number): boolean {

@@ -11,9 +11,11 @@ export interface DatabaseOptions {
    * FULL: a commit also survives a power cut, at the price of one fsync.
    */
   synchronous: 'NORMAL' | 'FULL';
+  /** Milliseconds that a statement blocks the thread while another connection writes; for writers that wait by themselves 0. */
+  blockMs?: number;
 }
 
-/** How long a thread waits for another's write before it gives up. Writes here last microseconds; a minute means a hang. */
+/** How long a writer waits for the others before it gives up. Writes here last microseconds; a minute means a hang. */
 const busyMs = 60_000;
 
 /** Opens (and makes, when absent) a database in WAL mode that many threads and processes share. */
@@ -32,7 +34,24 @@ export function openDatabase(file: string, options: DatabaseOptions): DatabaseSy
         );
       db.exec(`${options.schema}; PRAGMA user_version = ${options.version}`);
     });
+  if (options.blockMs !== undefined) db.exec(`PRAGMA busy_timeout = ${options.blockMs}`);
   return db;
+}
+
+/**
+ * As transaction, on a database that is opened with `blockMs: 0`: while another connection writes, the thread goes on with
+ * other things. (SQLite's own waiting would stop it, for up to a second when many write at once.)
+ */
+export async function patientTransaction<T>(db: DatabaseSync, act: () => T): Promise<T> {
+  const end = Date.now() + busyMs;
+  for (;;) {
+    try {
+      return transaction(db, act);
+    } catch (error) {
+      if (!isBusy(error) || Date.now() > end) throw error;
+      await new Promise(resolve => setTimeout(resolve, Math.random() * 2));
+    }
+  }
 }
 
 /** Runs `act` in a write transaction: all of it happens, or nothing. */
