@@ -1,6 +1,5 @@
 import type { KubeObject } from '../../api/object.ts';
 import { badRequest, expired } from '../faults.ts';
-import { apiVersionOf } from '../resources/definition.ts';
 import { type FieldTerm, parseFieldSelector, parseLabelSelector } from '../selectors.ts';
 import type { Entry } from '../store/collection.ts';
 import type { Kernel, Target } from './kernel.ts';
@@ -32,7 +31,7 @@ export type Matcher = (entry: Entry) => boolean;
 export function matcher(target: Target, selection: Selection): Matcher {
   const labels = parseLabelSelector(selection.labelSelector);
   const terms = parseFieldSelector(selection.fieldSelector);
-  for (const term of terms) checkTerm(target, term, selection);
+  for (const term of terms) checkTerm(target, term);
   const hasLabels = Boolean(selection.labelSelector);
   return entry => {
     if (target.namespace && entry.namespace !== target.namespace) return false;
@@ -41,19 +40,11 @@ export function matcher(target: Target, selection: Selection): Matcher {
   };
 }
 
-function checkTerm(target: Target, term: FieldTerm, selection: Selection): void {
+function checkTerm(target: Target, term: FieldTerm): void {
   const { path } = term;
   if (path === 'metadata.name' || path === 'metadata.namespace') return;
   if (target.version.selectableFields.includes(path)) return;
-  const { definition, version } = target;
-  const apiVersion = apiVersionOf(definition.group, version.name);
-  const what = definition.group
-    ? `${apiVersion}, Resource=${definition.plural}`
-    : `/${apiVersion}, Resource=${definition.plural}`;
-  throw badRequest(
-    `Unable to find ${JSON.stringify(what)} that match label selector "${selection.labelSelector ?? ''}", field selector ` +
-      `"${selection.fieldSelector ?? ''}": field label not supported: ${path}`,
-  );
+  throw badRequest(`field label not supported: ${path}`);
 }
 
 function fieldValue(target: Target, entry: Entry, path: string): string {

@@ -5,7 +5,6 @@ import type { Discovery } from '../discovery.ts';
 import { Fault, forbidden, methodNotAllowed, noSuchPath } from '../faults.ts';
 import type { OpenApi } from '../openapi/documents.ts';
 import { kubernetes } from '../openapi/kubernetes.ts';
-import { swagger } from '../openapi/swagger.ts';
 import { negotiate } from './accept.ts';
 import { sendFault, sendJson, sendText } from './answer.ts';
 import { type Services, serveResource } from './resources.ts';
@@ -74,7 +73,7 @@ function servePath(site: Site, request: IncomingMessage, response: ServerRespons
     case '/openapi/v3':
       return send(response, site.openapi.index());
     case '/openapi/v2':
-      return serveSwagger(site, response);
+      return serveSwagger(site, request, response);
     default:
       return serveDocument(site, request, response, trimmed);
   }
@@ -142,6 +141,16 @@ function serveDocument(site: Site, request: IncomingMessage, response: ServerRes
   sendJson(response, 200, JSON.stringify(found), negotiate(request.headers.accept).format);
 }
 
-function serveSwagger(site: Site, response: ServerResponse): void {
-  send(response, swagger(site.openapi.everything()));
+const swaggerProtobuf = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+
+function serveSwagger(site: Site, request: IncomingMessage, response: ServerResponse): void {
+  const asProtobuf = (request.headers.accept ?? '').includes(swaggerProtobuf);
+  const bytes = site.openapi.everything(asProtobuf ? 'protobuf' : 'json');
+  response.writeHead(200, {
+    // As Kubernetes writes it: the @ of the request's form is not allowed in a media type.
+    'Content-Type': asProtobuf ? swaggerProtobuf.replace('@', '.') : 'application/json',
+    'Content-Length': bytes.length,
+    Vary: 'Accept',
+  });
+  response.end(bytes);
 }

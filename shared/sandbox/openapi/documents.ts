@@ -3,10 +3,12 @@ import type { Discovery } from '../discovery.ts';
 import { componentOf, reviewResources } from '../resources/builtin.ts';
 import type { ResourceDefinition, VersionDefinition } from '../resources/definition.ts';
 import type { Registry } from '../resources/registry.ts';
+import { addKind, collect, meta } from './components.ts';
 import { kubernetes } from './kubernetes.ts';
 import { type Described, pathsOf } from './paths.ts';
+import { swagger } from './swagger.ts';
+import { swaggerProtobuf } from './swagger-protobuf.ts';
 
-const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1';
 const shared = ['DeleteOptions', 'Patch', 'Status', 'WatchEvent', 'ObjectMeta', 'ListMeta'].map(
   name => `${meta}.${name}`,
 );
@@ -20,6 +22,7 @@ export class OpenApi {
   #generation = -1;
   readonly #texts = new Map<string, string>();
   readonly #hashes = new Map<string, string>();
+  readonly #swagger = new Map<string, Buffer>();
 
   constructor(registry: Registry, discovery: Discovery) {
     this.#registry = registry;
@@ -31,6 +34,7 @@ export class OpenApi {
     this.#generation = this.#registry.generation;
     this.#texts.clear();
     this.#hashes.clear();
+    this.#swagger.clear();
   }
 
   /** GET /openapi/v3: where the documents are. The hash in the address makes them cacheable for ever. */
@@ -98,11 +102,19 @@ export class OpenApi {
     };
   }
 
-  /** Every kind, for /openapi/v2. */
-  everything(): Described[] {
-    return [...this.#discovery.groups()].flatMap(([group, versions]) =>
-      versions.flatMap(version => this.#describedIn(group, version)),
-    );
+  /** GET /openapi/v2, as JSON or in protobuf. */
+  everything(form: 'json' | 'protobuf'): Buffer {
+    this.#refresh();
+    let bytes = this.#swagger.get(form);
+    if (!bytes) {
+      const described = [...this.#discovery.groups()].flatMap(([group, versions]) =>
+        versions.flatMap(version => this.#describedIn(group, version)),
+      );
+      const document = swagger(described);
+      bytes = form === 'json' ? Buffer.from(JSON.stringify(document)) : swaggerProtobuf(document);
+      this.#swagger.set(form, bytes);
+    }
+    return bytes;
   }
 }
 
@@ -110,59 +122,4 @@ export class OpenApi {
 export function componentNameOf(definition: ResourceDefinition, version: VersionDefinition): string {
   if ('component' in version.openapi) return version.openapi.component;
   return `${definition.group.split('.').reverse().join('.')}.${version.name}.${definition.kind}`;
-}
-
-/** Adds a component of Kubernetes' and all that it refers to. */
-export function collect(name: string, into: Json): void {
-  if (name in into) return;
-  const schema = kubernetes().schemas[name];
-  if (!schema) return;
-  into[name] = schema;
-  for (const [, reference] of JSON.stringify(schema).matchAll(/"#\/components\/schemas\/([^"]+)"/g))
-    collect(reference!, into);
-}
-
-/** The component of a kind and of its list. */
-export function addKind(
-  definition: ResourceDefinition,
-  version: VersionDefinition,
-  component: string,
-  into: Json,
-): void {
-  if ('component' in version.openapi) {
-    collect(component, into);
-    collect(`${component}List`, into);
-    if (version.scale) collect('io.k8s.api.autoscaling.v1.Scale', into);
-    return;
-  }
-  const { group } = definition;
-  const gvk = (kind: string): Json[] => [{ group, kind, version: version.name }];
-  const reference = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
-  const typeMeta = { apiVersion: typeField('apiVersion'), kind: typeField('kind') };
-  const { schema } = version.openapi;
-  into[component] = {
-    ...schema,
-    properties: {
-      ...(schema['properties'] as Json | undefined),
-      ...typeMeta,
-      metadata: { description: "The object's metadata.", allOf: [reference(`${meta}.ObjectMeta`)] },
-    },
-    'x-kubernetes-group-version-kind': gvk(definition.kind),
-  };
-  into[`${component}List`] = {
-    description: `A list of ${definition.kind} objects.`,
-    type: 'object',
-    required: ['items'],
-    properties: {
-      ...typeMeta,
-      metadata: { description: "The list's metadata.", allOf: [reference(`${meta}.ListMeta`)] },
-      items: { description: 'The objects.', type: 'array', items: reference(component) },
-    },
-    'x-kubernetes-group-version-kind': gvk(definition.listKind),
-  };
-}
-
-function typeField(name: string): Json {
-  const properties = kubernetes().schemas['io.k8s.api.core.v1.ConfigMap']?.['properties'] as Record<string, Json>;
-  return properties[name]!;
 }

@@ -65,10 +65,15 @@ function operation(method: string, described: Described, parameters: Json[], ans
   };
 }
 
-const patchTypes = ['apply-patch+yaml', 'json-patch+json', 'merge-patch+json', 'strategic-merge-patch+json'];
-const patchBody = Object.fromEntries(
-  patchTypes.map(type => [`application/${type}`, { schema: { $ref: `#/components/schemas/${meta}.Patch` } }]),
-);
+const patchTypes = ['apply-patch+yaml', 'json-patch+json', 'merge-patch+json'];
+
+/** What PATCH takes. Clients choose by it: only the built-in kinds have what a strategic merge needs. */
+function patchBody(builtin: boolean): Json {
+  const types = builtin ? [...patchTypes, 'strategic-merge-patch+json'] : patchTypes;
+  return Object.fromEntries(
+    types.map(type => [`application/${type}`, { schema: { $ref: `#/components/schemas/${meta}.Patch` } }]),
+  );
+}
 
 /** The paths of one kind: its collections, its objects and their subresources. */
 export function pathsOf(described: Described): Json {
@@ -110,6 +115,6 @@ function readAndWrite(described: Described, answer: string): Json {
   return {
     get: operation('get', described, [], answer),
     put: operation('put', described, writing, answer, { '*/*': content(answer)['application/json'] }),
-    patch: operation('patch', described, [...writing, force], answer, patchBody),
+    patch: operation('patch', described, [...writing, force], answer, patchBody(described.definition.builtin)),
   };
 }

@@ -1,4 +1,4 @@
-import { addKind } from './documents.ts';
+import { addKind } from './components.ts';
 import { kubernetes } from './kubernetes.ts';
 import { type Described, pathsOf } from './paths.ts';
 
