@@ -1,6 +1,6 @@
 import { receiverKind } from '../../../api/notification/receiver.ts';
 import type { ObjectKey } from '../../../api/object.ts';
-import { ApiError } from '../../../ports/cluster.ts';
+import { ApiError, UnknownCluster } from '../../../ports/cluster.ts';
 import type { Ports } from '../../../ports/ports.ts';
 import { messageOfError } from '../../../reconcile/errors.ts';
 import { receiverType } from './deliver.ts';
@@ -78,8 +78,8 @@ async function listPaths(cluster: string, ports: Ports): Promise<Paths | undefin
     }
     return paths;
   } catch (error) {
-    // Flux's kinds are not installed there.
-    if (error instanceof ApiError && error.status === 404) return new Map();
+    // Flux's kinds are not installed there, or the cluster was removed.
+    if ((error instanceof ApiError && error.status === 404) || error instanceof UnknownCluster) return new Map();
     ports.log.warn('the Receivers of a cluster could not be listed', { cluster, error: messageOfError(error) });
     return undefined;
   }
