@@ -1,7 +1,11 @@
 import { badRequest } from './faults.ts';
 
 /** A label selector: an object's labels satisfy it, or not. */
-export type LabelSelector = (labels: Record<string, string> | undefined) => boolean;
+export interface LabelSelector {
+  (labels: Record<string, string> | undefined): boolean;
+  /** One `key=value` that everything selected has; lists find candidates by it. */
+  equality?: { key: string; value: string };
+}
 
 type Requirement = (labels: Record<string, string>) => boolean;
 
@@ -12,12 +16,18 @@ const everything: LabelSelector = () => true;
  */
 export function parseLabelSelector(text: string | undefined): LabelSelector {
   if (!text?.trim()) return everything;
-  const requirements = splitOutsideParentheses(text).map(parseRequirement);
-  if (requirements.length === 1) {
-    const only = requirements[0]!;
-    return labels => only(labels ?? {});
+  const parts = splitOutsideParentheses(text);
+  const requirements = parts.map(parseRequirement);
+  const [only] = requirements;
+  const selector: LabelSelector =
+    requirements.length === 1
+      ? labels => only!(labels ?? {})
+      : labels => requirements.every(requirement => requirement(labels ?? {}));
+  for (const part of parts) {
+    const [, key, operator, value] = equality.exec(part) ?? [];
+    if (key && value && (operator === '=' || operator === '==')) selector.equality = { key, value };
   }
-  return labels => requirements.every(requirement => requirement(labels ?? {}));
+  return selector;
 }
 
 function splitOutsideParentheses(text: string): string[] {

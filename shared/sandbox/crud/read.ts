@@ -68,7 +68,7 @@ export function listObjects(kernel: Kernel, target: Target, options: ListOptions
   const revision = token?.rv ?? requestedRevision(kernel, options);
   const namespace = target.definition.namespaced && target.namespace ? target.namespace : undefined;
   let source: Iterable<Entry>;
-  if (revision === undefined) source = named(kernel, target, options) ?? collection.entries(namespace);
+  if (revision === undefined) source = candidates(kernel, target, options) ?? collection.entries(namespace);
   else {
     const then = collection.at(revision, namespace, token?.start);
     if (!then) throw expired(tokenMessage(token !== undefined));
@@ -81,6 +81,14 @@ function tokenMessage(continued: boolean): string {
   return continued
     ? 'The provided continue parameter is too old to display a consistent list result. You must start a new list without the continue parameter.'
     : 'The resourceVersion for the provided list is too old.';
+}
+
+/** What a list needs to look at, when its selectors spare it the scan. */
+function candidates(kernel: Kernel, target: Target, options: ListOptions): Entry[] | undefined {
+  const equality = parseLabelSelector(options.labelSelector).equality;
+  if (!equality) return named(kernel, target, options);
+  const namespace = target.definition.namespaced && target.namespace ? target.namespace : undefined;
+  return kernel.store.collection(target.definition.storageKey).labelled(equality.key, equality.value, namespace);
 }
 
 /** `metadata.name=x` needs no scan. */

@@ -71,7 +71,10 @@ export function writeScale(
   else delete next.metadata.resourceVersion;
   let parent: Record<string, unknown> = next;
   const parts = pathParts(target.version.scale!.specReplicasPath);
-  for (const part of parts.slice(0, -1)) parent = (parent[part] ??= {}) as Record<string, unknown>;
+  for (const part of parts.slice(0, -1)) {
+    parent[part] ??= {};
+    parent = parent[part] as Record<string, unknown>;
+  }
   parent[parts.at(-1)!] = replicas;
   return scaleOf(target, replaceObject(kernel, target, entry, next, options));
 }

@@ -17,7 +17,8 @@ function services(kernel: Kernel): KubeObject[] {
 
 /** Gives a service what its type calls for: a cluster address, node ports. */
 export function allocateService(service: KubeObject, kernel: Kernel): void {
-  const spec = (service['spec'] ??= {});
+  service['spec'] ??= {};
+  const { spec } = service;
   if (spec.type === 'ExternalName') return;
   allocateAddress(service, kernel);
   spec.ipFamilies ??= ['IPv4'];
@@ -70,7 +71,8 @@ function allocateNodePorts(service: KubeObject, kernel: Kernel): void {
 
 /** Carries over what was allocated, and gives back what the new type has no use for. */
 export function releaseOnTypeChange(service: KubeObject, live: KubeObject, kernel: Kernel): void {
-  const spec = (service['spec'] ??= {});
+  service['spec'] ??= {};
+  const { spec } = service;
   const old = live['spec'] ?? {};
   if (spec.type === 'ExternalName') {
     for (const field of ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy']) delete spec[field];

@@ -28,7 +28,8 @@ export function settleDefinition(crd: KubeObject, kernel: Kernel): void {
   const { metadata, spec } = crd;
   if (!metadata.deletionTimestamp && !metadata.finalizers?.includes(cleanup))
     metadata.finalizers = [...(metadata.finalizers ?? []), cleanup];
-  const names = (spec.names = { ...spec.names });
+  spec.names = { ...spec.names };
+  const { names } = spec;
   names.singular ||= String(names.kind).toLowerCase();
   names.listKind ||= `${names.kind}List`;
   spec.conversion ??= { strategy: 'None' };

@@ -96,7 +96,8 @@ function mergeStringData(secret: KubeObject): void {
 }
 
 function preparePod(pod: KubeObject, kernel: Kernel): void {
-  const spec = (pod['spec'] ??= {});
+  pod['spec'] ??= {};
+  const { spec } = pod;
   const namespace = pod.metadata.namespace ?? '';
   const account: string = spec.serviceAccountName || spec.serviceAccount || 'default';
   spec.serviceAccountName = account;
@@ -113,10 +114,12 @@ function preparePod(pod: KubeObject, kernel: Kernel): void {
 /** A job's pods are told apart by the job's uid, unless `manualSelector` says that the author sees to it. */
 function prepareJob(job: KubeObject): void {
   job['status'] = {};
-  const spec = (job['spec'] ??= {});
+  job['spec'] ??= {};
+  const { spec } = job;
   if (spec.manualSelector) return;
   const uid = job.metadata.uid!;
-  const template = (spec.template ??= {});
+  spec.template ??= {};
+  const { template } = spec;
   template.metadata = {
     ...template.metadata,
     labels: {

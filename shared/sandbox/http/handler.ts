@@ -61,22 +61,13 @@ function authorizePath(site: Site, user: User, method: string, path: string): vo
 
 function servePath(site: Site, request: IncomingMessage, response: ServerResponse, path: string): void {
   const trimmed = path.length > 1 ? path.replace(/\/$/, '') : path;
-  if (/^\/(healthz|livez|readyz)(\/|$)/.test(trimmed)) return sendText(response, 200, 'ok');
-  switch (trimmed) {
-    case '/version':
-      return send(response, version());
-    case '/':
-      return send(response, { paths: rootPaths(site) });
-    case '/api':
-    case '/apis':
-      return serveGroups(site, request, response, trimmed === '/api');
-    case '/openapi/v3':
-      return send(response, site.openapi.index());
-    case '/openapi/v2':
-      return serveSwagger(site, request, response);
-    default:
-      return serveDocument(site, request, response, trimmed);
-  }
+  if (/^\/(healthz|livez|readyz)(\/|$)/.test(trimmed)) sendText(response, 200, 'ok');
+  else if (trimmed === '/version') send(response, version());
+  else if (trimmed === '/') send(response, { paths: rootPaths(site) });
+  else if (trimmed === '/api' || trimmed === '/apis') serveGroups(site, request, response, trimmed === '/api');
+  else if (trimmed === '/openapi/v3') send(response, site.openapi.index());
+  else if (trimmed === '/openapi/v2') serveSwagger(site, request, response);
+  else serveDocument(site, request, response, trimmed);
 }
 
 function send(response: ServerResponse, value: unknown): void {
@@ -130,7 +121,8 @@ function serveDocument(site: Site, request: IncomingMessage, response: ServerRes
   if (openapi) {
     const text = site.openapi.document(openapi[2] ?? '', openapi[1] ?? openapi[3] ?? '');
     if (!text) throw noSuchPath();
-    return sendJson(response, 200, text);
+    sendJson(response, 200, text);
+    return;
   }
   const group = /^\/apis\/([^/]+)$/.exec(path);
   const groupVersion = /^\/(?:api\/([^/]+)|apis\/([^/]+)\/([^/]+))$/.exec(path);

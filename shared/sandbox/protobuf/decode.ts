@@ -101,13 +101,16 @@ function add(result: Record<string, unknown>, field: MessageField, raw: bigint |
   const [, name, , shape] = field;
   if (shape === 'map') {
     const [key, value] = decodeEntry(field, asBytes(raw), depth);
-    const map = (result[name] ??= {}) as Record<string, unknown>;
+    result[name] ??= {};
+    const map = result[name] as Record<string, unknown>;
     Object.defineProperty(map, key, { value, enumerable: true, configurable: true, writable: true });
     return;
   }
   const value = decodeValue(field, raw, depth);
-  if (shape === 'list') ((result[name] ??= []) as unknown[]).push(value);
-  else if (name === '') Object.assign(result, value);
+  if (shape === 'list') {
+    result[name] ??= [];
+    (result[name] as unknown[]).push(value);
+  } else if (name === '') Object.assign(result, value);
   else result[name] = value;
 }
 

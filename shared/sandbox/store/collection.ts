@@ -30,6 +30,8 @@ export class Collection {
   #history: Change[] = [];
   /** Changes after this revision are all in the history. */
   #historyFrom: number;
+  /** label → value → entries by key; only for labels that were asked for. */
+  readonly #byLabel = new Map<string, Map<string, Map<string, Entry>>>();
   readonly listeners = new Set<(change: Change) => void>();
 
   constructor(resource: string, startRevision: number) {
@@ -79,6 +81,19 @@ export class Collection {
     }
   }
 
+  /** Entries with this label, in the order of their keys. */
+  labelled(label: string, value: string, namespace?: string): Entry[] {
+    let values = this.#byLabel.get(label);
+    if (!values) {
+      values = new Map();
+      this.#byLabel.set(label, values);
+      for (const entry of this.entries()) addToIndex(values, label, entry);
+    }
+    const found = [...(values.get(value)?.values() ?? [])];
+    const wanted = namespace === undefined ? found : found.filter(entry => entry.namespace === namespace);
+    return wanted.sort((a, b) => compareKeys(keyOf(a), keyOf(b)));
+  }
+
   /** The changes after `revision`; undefined when some of them are forgotten. */
   since(revision: number): Change[] | undefined {
     if (revision < this.#historyFrom) return undefined;
@@ -117,13 +132,21 @@ export class Collection {
       this.#namespaces.set(entry.namespace, entries);
       this.#namespaceOrder = undefined;
     }
-    if (!entries.has(entry.name)) this.#sorted.delete(entry.namespace);
+    const old = entries.get(entry.name);
+    if (!old) this.#sorted.delete(entry.namespace);
     entries.set(entry.name, entry);
+    for (const [label, values] of this.#byLabel) {
+      if (old) removeFromIndex(values, label, old);
+      addToIndex(values, label, entry);
+    }
   }
 
   #remove(entry: Entry): void {
     const entries = this.#namespaces.get(entry.namespace);
-    if (!entries?.delete(entry.name)) return;
+    const old = entries?.get(entry.name);
+    if (!entries || !old) return;
+    entries.delete(entry.name);
+    for (const [label, values] of this.#byLabel) removeFromIndex(values, label, old);
     this.#sorted.delete(entry.namespace);
     if (entries.size > 0) return;
     this.#namespaces.delete(entry.namespace);
@@ -143,6 +166,24 @@ export class Collection {
     }
     return names;
   }
+}
+
+type LabelValues = Map<string, Map<string, Entry>>;
+
+function addToIndex(values: LabelValues, label: string, entry: Entry): void {
+  const value = entry.object.metadata.labels?.[label];
+  if (value === undefined) return;
+  const entries = values.get(value);
+  if (entries) entries.set(keyOf(entry), entry);
+  else values.set(value, new Map([[keyOf(entry), entry]]));
+}
+
+function removeFromIndex(values: LabelValues, label: string, entry: Entry): void {
+  const value = entry.object.metadata.labels?.[label];
+  if (value === undefined) return;
+  const entries = values.get(value);
+  entries?.delete(keyOf(entry));
+  if (entries?.size === 0) values.delete(value);
 }
 
 /** `namespace/name`; for cluster-scoped objects `/name`. */

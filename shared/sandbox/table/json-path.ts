@@ -37,14 +37,14 @@ function nextStep(text: string): [Step, number] {
     return [bracket(text.slice(1, end)), end + 1];
   }
   const recursive = /^\.\.((?:\\.|[^.[\]])+)/.exec(text);
-  if (recursive) return [descend(unescape(recursive[1]!)), recursive[0].length];
+  if (recursive) return [descend(withoutEscapes(recursive[1]!)), recursive[0].length];
   const field = /^\.?((?:\\.|[^.[\]])+)/.exec(text);
   if (!field) return [value => [value], 1];
-  const name = unescape(field[1]!);
+  const name = withoutEscapes(field[1]!);
   return [name === '*' ? all : value => get(value, name), field[0].length];
 }
 
-function unescape(text: string): string {
+function withoutEscapes(text: string): string {
   return text.replaceAll(/\\(.)/g, '$1');
 }
 
