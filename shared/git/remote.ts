@@ -108,12 +108,13 @@ class SmartRemote implements GitRemote {
       const tip = refName === undefined ? undefined : await this.#tip(refName);
       // Servers of protocol 0 give what they list only: an annotated tag itself, not what it leads to.
       if (tip && (tip.oid === oid || tip.peeled === oid)) return this.#snapshot({ wants: [tip.oid], depth: 1 }, oid);
-      if (tip) await this.#requireAncestor(tip, oid);
+      if (tip && !(await this.#provedAncestor(tip, oid))) return this.#searchSnapshot(tip, oid);
       try {
         return await this.#snapshot({ wants: [oid], depth: 1 }, oid);
       } catch (error) {
+        // A server that gives nothing by its id alone.
         if (!(error instanceof GitError) || error.code !== 'ServerError') throw error;
-        return await this.#searchSnapshot(tip, oid, error);
+        return await this.#searchSnapshot(tip, oid);
       }
     });
   }
@@ -140,28 +141,31 @@ class SmartRemote implements GitRemote {
     return tip;
   }
 
-  /** Throws CommitNotFound unless the history of `tip` holds the commit. */
-  async #requireAncestor(tip: RemoteRef, oid: string): Promise<void> {
+  /**
+   * Whether the history of `tip` holds the commit, found out without fetching files. False when that cannot be known;
+   * CommitNotFound when it is known not to.
+   */
+  async #provedAncestor(tip: RemoteRef, oid: string): Promise<boolean> {
     const server = await this.#advertisement();
     if (server.version === 2) {
       const { reader } = await this.#command(ancestryCommand(server, tip.oid, oid), 'the answer about history');
       try {
-        if (await readAncestry(reader, this.url)) return;
+        if (await readAncestry(reader, this.url)) return true;
       } finally {
         await reader.close();
       }
     }
-    // Servers trust the clocks of commits and may deny what is so; without filters the search below finds out as it fetches.
-    if (!canFilter(server)) return;
+    // A server that says no may be misled by the clocks in commits: look.
+    if (!canFilter(server)) return false;
     await this.#search([tip.oid], oid, true, pack => pack.close());
+    return true;
   }
 
-  /** Fetches a commit that the server does not give by its id, with more and more of the history that leads to it. */
-  async #searchSnapshot(tip: RemoteRef | undefined, oid: string, cause: GitError): Promise<Snapshot> {
-    const heads = tip
-      ? [tip]
-      : [...(await this.#list(['refs/heads/'])).values()].filter(ref => ref.name.startsWith('refs/heads/'));
-    if (heads.length === 0) throw new GitError('CommitNotFound', `${this.url} has no commit ${oid}`, { cause });
+  /** Fetches a commit with more and more of the history that leads to it, until it is there. */
+  async #searchSnapshot(tip: RemoteRef | undefined, oid: string): Promise<Snapshot> {
+    const listed = tip ? [tip] : [...(await this.#list(['refs/heads/'])).values()];
+    const heads = tip ? listed : listed.filter(ref => ref.name.startsWith('refs/heads/'));
+    if (heads.length === 0) throw new GitError('CommitNotFound', `${this.url} has no commit ${oid}`);
     return this.#search([...new Set(heads.map(ref => ref.oid))], oid, false, async pack => {
       try {
         return await openSnapshot(pack, oid, this.#limits);

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import tls from 'node:tls';
 import { GitError } from './errors.ts';
 
@@ -18,17 +19,22 @@ export function secureContext(auth: GitAuth): tls.SecureContext | undefined {
   if (!ca?.length && !clientCert?.length && !clientKey?.length) return undefined;
   if (!clientCert?.length !== !clientKey?.length)
     throw new GitError('InvalidCredentials', 'a client certificate needs its key: give both tls.crt and tls.key');
-  if (ca?.length && !/-----BEGIN [A-Z0-9 ]*CERTIFICATE-----/.test(ca.toString()))
-    throw new GitError('InvalidCredentials', 'the certificate authority (ca.crt) holds no PEM certificate');
   try {
     return tls.createSecureContext({
-      ...(ca?.length ? { ca: [...tls.getCACertificates('default'), ca.toString()] } : {}),
+      ...(ca?.length ? { ca: [...tls.getCACertificates('default'), ...certificatesOf(ca.toString())] } : {}),
       ...(clientCert?.length ? { cert: clientCert.toString(), key: clientKey?.toString() } : {}),
     });
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new GitError('InvalidCredentials', `the TLS certificates cannot be used: ${reason}`, { cause });
   }
+}
+
+/** The certificates of a bundle. Node passes over what it cannot read, which would show as a server that is not trusted. */
+function certificatesOf(bundle: string): string[] {
+  const found = bundle.match(/-----BEGIN ((?:TRUSTED |X509 )?CERTIFICATE)-----[^-]*-----END \1-----/g) ?? [];
+  if (found.length === 0) throw new Error('ca.crt holds no PEM certificate');
+  return found.map(pem => new X509Certificate(pem).toString());
 }
 
 /** The Authorization header; undefined without credentials. Those of the URL fill what the Secret leaves out. */
