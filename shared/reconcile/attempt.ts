@@ -93,7 +93,7 @@ async function run(attempt: Attempt, subject: Subject, deleting: boolean): Promi
   const { context, finish } = makeContext(attempt, subject, (parsed.data ?? object) as KubeObject, signal);
   let outcome: Outcome;
   try {
-    if (deleting) outcome = (await attempt.controller.finalize?.(context)) ?? finalized;
+    if (deleting) outcome = (await inTime(attempt.controller.finalize?.(context), signal)) ?? finalized;
     else {
       if (parsed.error) throw new StalledError('InvalidSpec', `the object is not valid: ${firstIssue(parsed.error)}`);
       const fields = definition.unsupported(object);
@@ -102,7 +102,7 @@ async function run(attempt: Attempt, subject: Subject, deleting: boolean): Promi
           'UnsupportedField',
           `not supported by Sluice yet: ${fields.join(', ')}; remove it to go on`,
         );
-      outcome = await attempt.controller.reconcile(context);
+      outcome = await inTime(attempt.controller.reconcile(context), signal);
     }
   } catch (error) {
     // The API server's own trouble says nothing about the object.
@@ -118,6 +118,28 @@ async function run(attempt: Attempt, subject: Subject, deleting: boolean): Promi
       stack: outcome.error instanceof Error ? outcome.error.stack : undefined,
     });
   return finish(outcome);
+}
+
+/** How long a controller has, once told to stop, before it is left alone. */
+const stopMs = 2_000;
+
+/**
+ * What the controller comes to, or, when it does not stop in time, an error: the object has to be told before the
+ * invocation is ended from outside, or nobody ever learns why nothing happens.
+ */
+async function inTime<T>(work: T | Promise<T>, signal: AbortSignal): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  let timer: NodeJS.Timeout | undefined;
+  const arm = () => {
+    timer = setTimeout(() => late.reject(new Error('the work went on when it was told to stop')), stopMs);
+  };
+  signal.addEventListener('abort', arm, { once: true });
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', arm);
+  }
 }
 
 const finalized: Outcome = { type: 'done', reason: 'Succeeded', message: 'finalized' };

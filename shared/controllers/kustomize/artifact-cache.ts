@@ -7,7 +7,15 @@ import type { Artifact } from './subject.ts';
 
 interface Entry {
   dir: Promise<string>;
+  /** Of the archive, bytes. */
+  size: number;
   users: number;
+}
+
+export interface ArtifactCacheLimits {
+  entries: number;
+  /** Of the archives. Extracted they take several times as much, of a disk that on Lambda has 512 MiB. */
+  bytes: number;
 }
 
 /**
@@ -16,9 +24,9 @@ interface Entry {
  */
 export class ArtifactCache {
   readonly #entries = new Map<string, Entry>();
-  readonly #limit: number;
-  constructor(limit: number) {
-    this.#limit = limit;
+  readonly #limits: ArtifactCacheLimits;
+  constructor(limits: ArtifactCacheLimits) {
+    this.#limits = limits;
   }
 
   /** Calls `use` with the directory of the extracted artifact, which must not be changed. */
@@ -35,7 +43,7 @@ export class ArtifactCache {
 
   #take(store: Store, artifact: Artifact): Entry {
     const { digest } = artifact;
-    const entry = this.#entries.get(digest) ?? { dir: extract(store, artifact), users: 0 };
+    const entry = this.#entries.get(digest) ?? { dir: extract(store, artifact), size: artifact.size ?? 0, users: 0 };
     this.#entries.delete(digest);
     this.#entries.set(digest, entry);
     // A failure is not kept: the next one may succeed.
@@ -45,7 +53,8 @@ export class ArtifactCache {
 
   async #shrink(): Promise<void> {
     for (const [digest, entry] of this.#entries) {
-      if (this.#entries.size <= this.#limit) return;
+      const bytes = [...this.#entries.values()].reduce((sum, { size }) => sum + size, 0);
+      if (this.#entries.size <= this.#limits.entries && bytes <= this.#limits.bytes) return;
       if (entry.users > 0) continue;
       this.#entries.delete(digest);
       await rm(await entry.dir.catch(() => ''), { recursive: true, force: true });

@@ -3,7 +3,7 @@ import type { KubeObject } from '../../api/object.ts';
 import type { Store } from '../../ports/store.ts';
 
 /** Bytes of JSON that one process keeps. */
-const maxBytes = 64 * 2 ** 20;
+const maxBytes = 32 * 2 ** 20;
 
 /**
  * What kustomize made of an artifact, by the hash of all that goes in: in this process, and in the store for the others.

@@ -13,7 +13,7 @@ import { artifactMissing, dependencyRetryMs } from './source.ts';
 import type { Artifact, Work } from './subject.ts';
 import { variablesOf } from './variables.ts';
 
-const artifacts = new ArtifactCache(4);
+const artifacts = new ArtifactCache({ entries: 4, bytes: 32 * 2 ** 20 });
 const builds = new BuildCache();
 
 /** Makes of the artifact the objects that are to be in the cluster: built, substituted, with the common metadata. */
