@@ -3,13 +3,13 @@ import { badRequest } from './faults.ts';
 /** A label selector: an object's labels satisfy it, or not. */
 export interface LabelSelector {
   (labels: Record<string, string> | undefined): boolean;
-  /** One `key=value` that everything selected has; lists find candidates by it. */
-  equality?: { key: string; value: string };
+  /** Each `key=value` that everything selected has; lists find candidates by them. */
+  equalities: [key: string, value: string][];
 }
 
 type Requirement = (labels: Record<string, string>) => boolean;
 
-const everything: LabelSelector = () => true;
+const everything: LabelSelector = Object.assign(() => true, { equalities: [] });
 
 /**
  * Parses `a=b,c!=d,e in (f,g),h notin (i),j,!k,l>1`. Throws a 400 Fault.
@@ -19,15 +19,13 @@ export function parseLabelSelector(text: string | undefined): LabelSelector {
   const parts = splitOutsideParentheses(text);
   const requirements = parts.map(parseRequirement);
   const [only] = requirements;
-  const selector: LabelSelector =
-    requirements.length === 1
-      ? labels => only!(labels ?? {})
-      : labels => requirements.every(requirement => requirement(labels ?? {}));
-  for (const part of parts) {
+  const equalities = parts.flatMap((part): [string, string][] => {
     const [, key, operator, value] = equality.exec(part) ?? [];
-    if (key && value && (operator === '=' || operator === '==')) selector.equality = { key, value };
-  }
-  return selector;
+    return key && value && (operator === '=' || operator === '==') ? [[key, value]] : [];
+  });
+  const matches = (labels: Record<string, string> | undefined): boolean =>
+    requirements.length === 1 ? only!(labels ?? {}) : requirements.every(requirement => requirement(labels ?? {}));
+  return Object.assign(matches, { equalities });
 }
 
 function splitOutsideParentheses(text: string): string[] {

@@ -85,10 +85,10 @@ function tokenMessage(continued: boolean): string {
 
 /** What a list needs to look at, when its selectors spare it the scan. */
 function candidates(kernel: Kernel, target: Target, options: ListOptions): Entry[] | undefined {
-  const equality = parseLabelSelector(options.labelSelector).equality;
-  if (!equality) return named(kernel, target, options);
+  const { equalities } = parseLabelSelector(options.labelSelector);
+  if (equalities.length === 0) return named(kernel, target, options);
   const namespace = target.definition.namespaced && target.namespace ? target.namespace : undefined;
-  return kernel.store.collection(target.definition.storageKey).labelled(equality.key, equality.value, namespace);
+  return kernel.store.collection(target.definition.storageKey).labelled(equalities, namespace);
 }
 
 /** `metadata.name=x` needs no scan. */

@@ -31,7 +31,7 @@ export class Collection {
   /** Changes after this revision are all in the history. */
   #historyFrom: number;
   /** label → value → entries by key; only for labels that were asked for. */
-  readonly #byLabel = new Map<string, Map<string, Map<string, Entry>>>();
+  readonly #byLabel = new Map<string, LabelValues>();
   readonly listeners = new Set<(change: Change) => void>();
 
   constructor(resource: string, startRevision: number) {
@@ -81,17 +81,27 @@ export class Collection {
     }
   }
 
-  /** Entries with this label, in the order of their keys. */
-  labelled(label: string, value: string, namespace?: string): Entry[] {
+  /** Candidates for a selector: the entries that have the rarest of these labels, in the order of their keys. */
+  labelled(labels: [label: string, value: string][], namespace?: string): Entry[] {
+    let fewest: Map<string, Entry> | undefined;
+    for (const [label, value] of labels) {
+      const entries = this.#indexOf(label).get(value);
+      if (!entries) return [];
+      if (!fewest || entries.size < fewest.size) fewest = entries;
+    }
+    const found = [...(fewest?.values() ?? [])];
+    const wanted = namespace === undefined ? found : found.filter(entry => entry.namespace === namespace);
+    return wanted.sort((a, b) => compareKeys(keyOf(a), keyOf(b)));
+  }
+
+  #indexOf(label: string): LabelValues {
     let values = this.#byLabel.get(label);
     if (!values) {
       values = new Map();
       this.#byLabel.set(label, values);
       for (const entry of this.entries()) addToIndex(values, label, entry);
     }
-    const found = [...(values.get(value)?.values() ?? [])];
-    const wanted = namespace === undefined ? found : found.filter(entry => entry.namespace === namespace);
-    return wanted.sort((a, b) => compareKeys(keyOf(a), keyOf(b)));
+    return values;
   }
 
   /** The changes after `revision`; undefined when some of them are forgotten. */
