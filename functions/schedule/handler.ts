@@ -2,6 +2,7 @@ import middy from '@middy/core';
 import type { Context, EventBridgeEvent } from 'aws-lambda';
 import { buildsPrefix } from '../../shared/controllers/kustomize/build-cache.ts';
 import { notesPrefix } from '../../shared/controllers/kustomize/write-ahead.ts';
+import { pendingPrefix } from '../../shared/controllers/notification/hook/keep.ts';
 import { sweepArtifacts, sweepOld } from '../../shared/controllers/source/artifact-sweep.ts';
 import type { ClusterRecord } from '../../shared/ports/index.ts';
 import type { Ports } from '../../shared/ports/ports.ts';
@@ -44,6 +45,7 @@ async function tidy(all: Ports): Promise<void> {
   await sweepArtifacts(all);
   await sweepOld(all, buildsPrefix, 7 * dayMs);
   await sweepOld(all, notesPrefix, dayMs);
+  await sweepOld(all, pendingPrefix, dayMs);
 }
 
 async function attempt(all: Ports, what: string, act: () => Promise<unknown>): Promise<void> {

@@ -32,7 +32,8 @@ export function decideChange(object: KubeObject, known: IndexedObject | undefine
 
 /** Reconciled as its spec is now, and ready: an index that lost it need not start a reconcile, only learn of it. */
 function settled(object: KubeObject): boolean {
-  if (kindOf(object.kind)?.hasStatus === false) return true;
+  const definition = kindOf(object.kind);
+  if (definition?.hasStatus === false) return definition.unsupported(object).length === 0;
   const status = object.status ?? {};
   const ready = (Array.isArray(status.conditions) ? status.conditions : []).find(
     (c: { type?: string }) => c?.type === 'Ready',
@@ -71,7 +72,7 @@ async function takeIn(
   const decision = decideChange(object, known);
   if (decision === 'nothing') return decision;
   const now = ports.clock.now();
-  if (decision === 'reconcile' && kindOf(object.kind)?.hasStatus) {
+  if (decision === 'reconcile' && hasWork(object)) {
     // Sent before it is recorded: dying in between costs a second message, never a lost change.
     await ports.queue.send([messageOf(workItem(key, { reason, trace: newTrace(), sentAt: now }))]);
     await ports.index.putObject(recordOf(key, object, now + lostAfterMs));
@@ -79,6 +80,12 @@ async function takeIn(
     await ports.index.putObject(recordOf(key, object, spreadDue(object, now)));
   }
   return decision;
+}
+
+/** Kinds without a status are only looked at to say, by an Event, that they ask for what is not built. */
+function hasWork(object: KubeObject): boolean {
+  const definition = kindOf(object.kind);
+  return definition?.hasStatus === true || (definition?.unsupported(object).length ?? 0) > 0;
 }
 
 /** When a message of ours must have been worked on; later, the schedule sends another. */

@@ -5,7 +5,9 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 import { type Installed, startInstalled, unreachableKubeconfig } from '../../../../test/fixtures/installed.ts';
 import type { KubeObject } from '../../../api/object.ts';
 import type { ToolkitEvent } from '../../../reconcile/event.ts';
+import { work } from '../../../reconcile/worker.ts';
 import { messageHandlers } from '../message-handlers.ts';
+import { providerController } from '../static-kinds.ts';
 
 const ns = 'alerts';
 const group = 'notification.toolkit.fluxcd.io/v1beta3';
@@ -185,6 +187,11 @@ describe('an event', () => {
     );
   });
 
+  it('of a cluster that was removed is no reason to try again', async () => {
+    await assert.rejects(handle(event({ cluster: 'removed' })), /no cluster "removed"/);
+    assert.deepEqual(world.sent(), []);
+  });
+
   it('that only updates a commit status goes to generic Providers alone', async () => {
     await provider('generic');
     await provider('chat', { type: 'slack' });
@@ -318,6 +325,28 @@ describe('a Provider', () => {
     await alert('lonely');
     await handle(event());
     assert.match((await complaints('lonely'))[0]!.message, /there is no Provider alerts\/lonely/);
+  });
+});
+
+describe('a Provider that asks for what is not built', () => {
+  it('says so by an Event as soon as it is there', async () => {
+    await provider('telegram', { type: 'telegram' });
+    await provider('fine');
+    const { onObjectChange } = await import('../../../reconcile/changes.ts');
+    for (const name of ['telegram', 'fine']) {
+      const object = (await world.cluster.get({ apiVersion: group, kind: 'Provider' }, ns, name))!;
+      await onObjectChange('main', { type: 'ADDED', object }, world.ports);
+    }
+    const [item, ...more] = world.sent();
+    assert.deepEqual([item!.body.kind, item!.body.name, more], ['Provider', 'telegram', []]);
+    const record = { messageId: '1', body: JSON.stringify(item!.body) };
+    const result = await work([record], [providerController], world.ports, Date.now() + 30_000);
+    assert.deepEqual(result.batchItemFailures, []);
+    const { items } = await world.cluster.list({ apiVersion: 'v1', kind: 'Event' }, { namespace: ns });
+    const said = items.filter(each => each.involvedObject?.kind === 'Provider');
+    assert.equal(said.length, 1);
+    assert.match(said[0]!.message, /spec\.type: telegram/);
+    assert.equal(said[0]!.type, 'Warning');
   });
 });
 

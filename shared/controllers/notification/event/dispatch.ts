@@ -2,9 +2,9 @@ import { parseDuration } from '../../../api/duration.ts';
 import { Alert } from '../../../api/notification/alert.ts';
 import { Provider, providerKind } from '../../../api/notification/provider.ts';
 import type { KubeObject } from '../../../api/object.ts';
-import { ApiError, type Cluster } from '../../../ports/cluster.ts';
+import { ApiError, type Cluster, UnknownCluster } from '../../../ports/cluster.ts';
 import type { Log, Ports } from '../../../ports/ports.ts';
-import { messageOfError } from '../../../reconcile/errors.ts';
+import { findError, messageOfError } from '../../../reconcile/errors.ts';
 import type { ToolkitEvent } from '../../../reconcile/event.ts';
 import { readAccess } from '../provider/destination.ts';
 import { masked, send } from '../provider/post.ts';
@@ -110,6 +110,8 @@ async function orLater(
   try {
     await within(options.timeLeft, act());
   } catch (error) {
+    // Removed meanwhile: the worker drops the message.
+    if (findError(error, UnknownCluster)) throw error;
     const delay = delayAfter(attempt);
     if (delay === undefined) {
       eventLog(event, ports).error('event dropped: its cluster could not be read', {

@@ -86,8 +86,11 @@ export async function dropHook(kept: KeptHook, ports: Ports): Promise<void> {
   await ports.store.delete([bodyKey(kept)]);
 }
 
+/** Where the bodies lie. What is there for a day was left by a function that died in between. */
+export const pendingPrefix = 'pending/';
+
 function bodyKey(kept: KeptHook): string {
-  return `pending/${kept.id}`;
+  return `${pendingPrefix}${kept.id}`;
 }
 
 const digestBytes = 32;
