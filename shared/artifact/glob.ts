@@ -115,7 +115,7 @@ function readSet(chars: string[], start: number): { test: (char: string) => bool
       if (high === '\\') high = chars[at++] ?? '';
     }
     const [from, to] = [low, high];
-    tests.push(char => char >= from && char <= to);
+    tests.push(char => char === from || (char >= from && char <= to));
   }
   return { test: char => tests.some(test => test(char)) !== negated, end: at };
 }
