@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { KubeConfig } from '@kubernetes/client-node';
+import { type Clock, systemClock } from '../ports/clock.ts';
 import type { ClusterAccess, CredentialSource, Credentials } from './access.ts';
 
 export type KubeconfigCode =
@@ -25,7 +26,11 @@ export class KubeconfigError extends Error {
  * Access to the cluster of a context (the current one when none is named), with exec plugins and OIDC. Certificates,
  * keys and tokens may be embedded or files; token files and exec credentials are read again when they run out.
  */
-export async function accessFromKubeconfig(text: string, context?: string): Promise<ClusterAccess> {
+export async function accessFromKubeconfig(
+  text: string,
+  context?: string,
+  clock: Clock = systemClock,
+): Promise<ClusterAccess> {
   const config = await load(text, context);
   const cluster = config.getCurrentCluster();
   const user = config.getCurrentUser();
@@ -51,7 +56,7 @@ export async function accessFromKubeconfig(text: string, context?: string): Prom
     : user?.keyFile
       ? readPem(user.keyFile, 'client-key')
       : undefined;
-  if (cert) checkValidity(cert, user?.name ?? '');
+  if (cert) checkValidity(cert, user?.name ?? '', clock);
   const asked = user?.exec || user?.authProvider || user?.impersonateUser;
   return {
     server: cluster.server,
@@ -61,7 +66,7 @@ export async function accessFromKubeconfig(text: string, context?: string): Prom
     ...(cert && key ? { cert, key } : {}),
     ...(asked ? { credentials: askedCredentials(text, context, config) } : {}),
     ...(user?.token ? { token: user.token } : {}),
-    ...(!user?.token && tokenFileOf(config) ? { tokenSource: fileToken(tokenFileOf(config)!) } : {}),
+    ...(!user?.token && tokenFileOf(config) ? { tokenSource: fileToken(tokenFileOf(config)!, clock) } : {}),
     ...(user?.username ? { username: user.username, password: user.password ?? '' } : {}),
   };
 }
@@ -135,14 +140,14 @@ function signInError(config: KubeConfig, cause: unknown): KubeconfigError {
   });
 }
 
-function checkValidity(pem: string, user: string): void {
+function checkValidity(pem: string, user: string, clock: Clock): void {
   let certificate: X509Certificate;
   try {
     certificate = new X509Certificate(pem);
   } catch {
     throw new KubeconfigError('Invalid', `the client certificate of user "${user}" is not a PEM certificate`);
   }
-  if (Date.parse(certificate.validTo) < Date.now())
+  if (Date.parse(certificate.validTo) < clock.now())
     throw new KubeconfigError(
       'CertificateExpired',
       `the client certificate of user "${user}" expired on ${certificate.validTo}; fetch a new kubeconfig`,
@@ -174,13 +179,13 @@ function tokenFileOf(config: KubeConfig): string | undefined {
 }
 
 /** Service account tokens are rotated in place: the file is read again every minute, and when the token was refused. */
-function fileToken(file: string): (fresh: boolean) => Promise<string> {
+function fileToken(file: string, clock: Clock): (fresh: boolean) => Promise<string> {
   let token = '';
   let readAt = 0;
   return async fresh => {
-    if (fresh || Date.now() - readAt > 60_000) {
+    if (fresh || clock.now() - readAt > 60_000) {
       token = readPem(file, 'tokenFile').trim();
-      readAt = Date.now();
+      readAt = clock.now();
     }
     return token;
   };

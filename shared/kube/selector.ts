@@ -2,7 +2,7 @@
 export type Selector = (labels: Record<string, string>) => boolean;
 
 const requirement =
-  /^\s*(?:(!)\s*([^\s!=,()]+)|([^\s!=,()]+)\s*(?:(==|=|!=)\s*([^\s,()]*)|(in|notin)\s*\(([^)]*)\)|([<>])\s*(-?\d+))?)\s*(?:,|$)/;
+  /^\s*(?:(!)\s*([^\s!=,()<>]+)|([^\s!=,()<>]+)\s*(?:(==|=|!=)\s*([^\s,()]*)|(in|notin)\s*\(([^)]*)\)|([<>])\s*(-?\d+))?)\s*(?:,|$)/;
 
 /** A Kubernetes label selector: `a=b,c!=d,e in (f,g),h notin (i),j,!k,l>1`. Throws an Error that quotes what is wrong. */
 export function parseSelector(text: string): Selector {

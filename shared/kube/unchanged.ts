@@ -19,9 +19,8 @@ export function provablyUnchanged(desired: KubeObject, live: KubeObject, manager
   if (!entry || entry.apiVersion !== desired.apiVersion || live.apiVersion !== desired.apiVersion) return false;
   const { apiVersion: _, kind: __, metadata, ...rest } = desired;
   const { name: ___, namespace: ____, ...ownedMetadata } = metadata;
-  const wanted = { ...rest, metadata: ownedMetadata };
-  const owned = { 'f:metadata': {}, ...(entry.fieldsV1 as Fields) };
-  return sameMap(wanted, live, owned, { builtIn: isBuiltInGroup(groupOf(desired.apiVersion)), parent: '' });
+  const wanted = Object.keys(ownedMetadata).length > 0 ? { ...rest, metadata: ownedMetadata } : rest;
+  return sameMap(wanted, live, entry.fieldsV1, { builtIn: isBuiltInGroup(groupOf(desired.apiVersion)), parent: '' });
 }
 
 /** The entry of our applies: one per manager, operation and subresource. */
