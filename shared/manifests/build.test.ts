@@ -49,6 +49,9 @@ const failing = (promise: Promise<unknown>, message: RegExp) =>
     return true;
   });
 
+/** A change that only kustomize can make, so that the process runs. */
+const viaKustomize: BuildSpec = { namePrefix: 'x-' };
+
 const deployment = `apiVersion: apps/v1
 kind: Deployment
 metadata: {name: web}
@@ -445,7 +448,7 @@ describe('the source is all there is', () => {
     await writeFile(spy, '#!/bin/sh\nexport -p >&2\nexit 1\n', { mode: 0o755 });
     process.env.SLUICE_TEST_SECRET = 'hunter2';
     try {
-      await assert.rejects(buildManifests({ root, workDir, path: '', spec: {}, kubectl: spy }), error => {
+      await assert.rejects(buildManifests({ root, workDir, path: '', spec: viaKustomize, kubectl: spy }), error => {
         assert.doesNotMatch(String(error), /hunter2|SLUICE_TEST_SECRET/);
         assert.match(String(error), /HTTPS_PROXY/);
         return true;
@@ -505,7 +508,7 @@ describe('the process is bounded', () => {
     const { root, workDir } = await source({ 'a.yaml': configMap('a') });
     const kubectl = await slow(workDir);
     await failing(
-      buildManifests({ root, workDir, path: '', spec: {}, kubectl, timeoutMs: 50 }),
+      buildManifests({ root, workDir, path: '', spec: viaKustomize, kubectl, timeoutMs: 50 }),
       /took longer than 0\.05s/,
     );
   });
@@ -515,11 +518,11 @@ describe('the process is bounded', () => {
     const kubectl = await slow(workDir);
     const reason = new Error('superseded');
     await assert.rejects(
-      buildManifests({ root, workDir, path: '', spec: {}, kubectl, signal: AbortSignal.abort(reason) }),
+      buildManifests({ root, workDir, path: '', spec: viaKustomize, kubectl, signal: AbortSignal.abort(reason) }),
       reason,
     );
     const controller = new AbortController();
-    const running = buildManifests({ root, workDir, path: '', spec: {}, kubectl, signal: controller.signal });
+    const running = buildManifests({ root, workDir, path: '', spec: viaKustomize, kubectl, signal: controller.signal });
     controller.abort(reason);
     await assert.rejects(running, reason);
   });
@@ -533,14 +536,14 @@ describe('the process is bounded', () => {
       { mode: 0o755 },
     );
     await failing(
-      buildManifests({ root, workDir, path: '', spec: {}, kubectl, maxOutputBytes: 100_000 }),
+      buildManifests({ root, workDir, path: '', spec: viaKustomize, kubectl, maxOutputBytes: 100_000 }),
       /larger than 100000 bytes/,
     );
   });
 
   it('says when kubectl cannot be run', async () => {
     await failing(
-      build({ 'a.yaml': configMap('a') }, {}, '', { kubectl: '/nonexistent/kubectl' }),
+      build({ 'a.yaml': configMap('a') }, viaKustomize, '', { kubectl: '/nonexistent/kubectl' }),
       /cannot run \/nonexistent\/kubectl/,
     );
   });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { KubeObject } from '../api/object.ts';
 import { BuildError } from './build-error.ts';
+import { buildDirectly } from './direct.ts';
 import { type BuildGraph, exploreGraph, type Top } from './graph.ts';
 import {
   type BuildSpec,
@@ -63,16 +64,39 @@ const defaultTimeoutMs = 60_000;
  * and the spec's fields are merged into it. Objects are in kustomize's order; variables are not substituted yet.
  */
 export async function buildManifests(request: BuildRequest): Promise<KubeObject[]> {
+  const plan = await planBuild(request);
+  return plan.by === 'direct' ? plan.objects : runPlan(plan, request);
+}
+
+/** How a build is done: its objects are known without kustomize, or these files are put before kustomize. */
+export type BuildPlan =
+  | { by: 'direct'; objects: KubeObject[] }
+  | { by: 'kustomize'; directory: string; graph: BuildGraph };
+
+/**
+ * Decides how to build. `direct` only where kustomize would give the very same objects in the same order: kustomizations
+ * (generated or not) that list manifests of plain YAML and do nothing to them.
+ */
+export async function planBuild(request: BuildRequest): Promise<BuildPlan> {
   request.signal?.throwIfAborted();
   const tree = await SourceTree.open(request.root);
   const top = await topOf(tree, request);
-  const graph = await exploreGraph(tree, top);
+  const objects = await buildDirectly(tree, top.directory, top.content);
+  if (objects) return { by: 'direct', objects };
+  return { by: 'kustomize', directory: top.directory, graph: await exploreGraph(tree, top) };
+}
+
+/** Has kustomize build a plan, in a folder of its own. */
+export async function runPlan(
+  { directory, graph }: Extract<BuildPlan, { by: 'kustomize' }>,
+  request: BuildRequest,
+): Promise<KubeObject[]> {
   const folder = await realpath(await mkdtemp(join(request.workDir ?? tmpdir(), 'sluice-build-')));
   try {
     await materialize(graph, folder);
     const output = await runKustomize({
       kubectl: request.kubectl ?? (await kubectlPath()),
-      directory: join(folder, top.directory),
+      directory: join(folder, directory),
       root: folder,
       timeoutMs: request.timeoutMs ?? defaultTimeoutMs,
       maxOutputBytes: request.maxOutputBytes ?? defaultOutputBytes,
@@ -84,6 +108,13 @@ export async function buildManifests(request: BuildRequest): Promise<KubeObject[
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Builds by kustomize in any case; what {@link planBuild} is held against. */
+export async function buildByKustomize(request: BuildRequest): Promise<KubeObject[]> {
+  const tree = await SourceTree.open(request.root);
+  const top = await topOf(tree, request);
+  return runPlan({ by: 'kustomize', directory: top.directory, graph: await exploreGraph(tree, top) }, request);
 }
 
 /** The kustomization to build: that of the directory or a generated one, with the spec merged in. */

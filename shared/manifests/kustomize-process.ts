@@ -34,6 +34,9 @@ function environment(root: string): Record<string, string> {
     HTTP_PROXY: closedProxy,
     HTTPS_PROXY: closedProxy,
     KUBECTL_KUBERC: 'false',
+    // A short-lived process need not collect garbage, unless a large build fills the memory.
+    GOGC: 'off',
+    GOMEMLIMIT: '160MiB',
   };
 }
 

@@ -2,6 +2,7 @@ import { type CollectionTag, isAlias, isMap, isScalar, parseAllDocuments, type S
 import type { KubeObject } from '../api/object.ts';
 import { BuildError } from './build-error.ts';
 import { type Dialect, InexactNumber, resolvePlain } from './scalars.ts';
+import { parseSubset } from './subset.ts';
 
 export interface ParseOptions {
   /** Named in errors. */
@@ -32,6 +33,8 @@ export interface ParsedDocument {
 /** The documents of a text that are not empty. */
 export function parseDocuments(text: string, options: ParseOptions = {}): ParsedDocument[] {
   if (text.length > maxLength) throw refused(options, `it has ${text.length} characters, more than ${maxLength}`);
+  const quick = parseSubset(text);
+  if (quick) return quick.flatMap((value, index) => (value === undefined ? [] : [{ value, position: index + 1 }]));
   const documents = parseAllDocuments(text, {
     schema: 'failsafe',
     customTags: tags => [...tags, ...plainTags(options.dialect ?? 'kubernetes')],
