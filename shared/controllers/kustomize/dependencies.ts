@@ -6,6 +6,7 @@ import { type KubeObject, keyString, type ObjectKey, parseKey } from '../../api/
 import type { Index } from '../../ports/index.ts';
 import type { Outcome } from '../../reconcile/outcome.ts';
 import { messageOf, workItem } from '../../reconcile/work-item.ts';
+import { compileExpression, ExpressionError } from './cel.ts';
 import { dependencyRetryMs, sourceNamespace } from './source.ts';
 import { revisionMetadata, type Work } from './subject.ts';
 
@@ -16,13 +17,11 @@ import { revisionMetadata, type Work } from './subject.ts';
 export async function checkDependencies(work: Work): Promise<Outcome | undefined> {
   const dependencies = work.object.spec.dependsOn ?? [];
   if (dependencies.length === 0) return undefined;
-  const expression = dependencies.findIndex(dependency => dependency.readyExpr);
-  if (expression >= 0)
-    return stalled(
-      'UnsupportedField',
-      `not supported by Sluice yet: spec.dependsOn[${expression}].readyExpr; remove it to go on`,
-    );
-  const problem = await firstProblem(work);
+  const problem = await firstProblem(work).catch((error: unknown) => {
+    // An expression that cannot be evaluated now (a field that is not there yet) is one that is not true.
+    if (error instanceof ExpressionError) return error.message;
+    throw error;
+  });
   if (problem === undefined) return undefined;
   // Members of a cycle wait for each other for ever; only then is there a cycle to look for.
   const cycle = await findCycle(work.ports.index, work.key);
@@ -76,6 +75,13 @@ async function firstProblem(work: Work): Promise<string | undefined> {
   }));
   const found = await Promise.all(names.map(({ name, namespace }) => work.cluster.get(type, namespace, name)));
   for (const [position, { name, namespace }] of names.entries()) {
+    const { readyExpr } = work.object.spec.dependsOn?.[position] ?? {};
+    const dependency = found[position];
+    if (readyExpr && dependency) {
+      const expression = compileExpression(readyExpr, `spec.dependsOn[${position}].readyExpr`);
+      if (expression({ self: work.object, dep: dependency })) continue;
+      return `dependency '${namespace}/${name}' is not ready according to readyExpr eval`;
+    }
     const problem = dependencyProblem(`${namespace}/${name}`, found[position], work.object, work.artifact?.revision);
     if (problem) return problem;
   }

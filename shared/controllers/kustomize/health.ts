@@ -6,6 +6,7 @@ import { checkHealth, type HealthOptions, jobsWithTtl, summarizeHealth } from '.
 import { type ObjectRef, refOf } from '../../kube/object-id.ts';
 import { ownerSelector, policyOf } from '../../kube/policy.ts';
 import type { Outcome } from '../../reconcile/outcome.ts';
+import { healthEvaluator } from './cel.ts';
 import { failed } from './record.ts';
 import { ownerOf, revisionMetadata, targetOf, timeoutOf, type Work } from './subject.ts';
 
@@ -69,7 +70,9 @@ export async function checkHealthOf(work: Work): Promise<Outcome | undefined> {
 }
 
 function optionsOf(work: Work): HealthOptions {
+  const evaluate = healthEvaluator(work.object.spec.healthCheckExprs);
   return {
+    ...(evaluate ? { evaluate } : {}),
     ...(work.object.spec.wait ? { labelSelector: ownerSelector(ownerOf(work.object)) } : {}),
     jobsWithTtl: jobsWithTtl(work.objects ?? []),
     now: work.clock.now(),

@@ -6,6 +6,7 @@ import { type Context, type Controller, runSteps, type Step } from '../../reconc
 import { classify } from '../../reconcile/errors.ts';
 import type { Outcome } from '../../reconcile/outcome.ts';
 import { applyManifests } from './apply.ts';
+import { compileExpression, healthEvaluator } from './cel.ts';
 import { checkDependencies } from './dependencies.ts';
 import { finalizeKustomization } from './finalize.ts';
 import { checkHealthOf, isWaiting } from './health.ts';
@@ -26,6 +27,7 @@ export function kustomizationController(settings: Settings = {}): Controller<Kus
 }
 
 const steps: Step<Work>[] = [
+  { name: 'check the expressions', run: checkExpressions },
   { name: 'find the source', run: findSource },
   { name: 'check the dependencies', run: checkDependencies },
   { name: 'make the manifests', run: makeManifestsInTime },
@@ -47,6 +49,13 @@ async function reconcile(context: Context<Kustomization>, settings: Settings): P
     if (outcome.type === 'stalled') return { ...outcome, metadata: revisionMetadata(work.artifact) };
     throw error;
   }
+}
+
+/** An expression that cannot be compiled is told at once, before anything is applied. */
+async function checkExpressions({ object }: Work): Promise<undefined> {
+  healthEvaluator(object.spec.healthCheckExprs);
+  for (const [position, { readyExpr }] of (object.spec.dependsOn ?? []).entries())
+    if (readyExpr) compileExpression(readyExpr, `spec.dependsOn[${position}].readyExpr`);
 }
 
 async function makeManifestsInTime(work: Work): Promise<Outcome | undefined> {
