@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { after, before, beforeEach, describe, it } from 'node:test';
+import type { TLSSocket } from 'node:tls';
 import { type Installed, startInstalled, unreachableKubeconfig } from '../../../../test/fixtures/installed.ts';
+import { selfSigned } from '../../../../test/scenario/certificate.ts';
 import type { KubeObject } from '../../../api/object.ts';
+import type { KubeClient } from '../../../kube/client.ts';
 import type { ToolkitEvent } from '../../../reconcile/event.ts';
 import { work } from '../../../reconcile/worker.ts';
 import { messageHandlers } from '../message-handlers.ts';
@@ -187,6 +191,21 @@ describe('an event', () => {
     );
   });
 
+  it('shares the reading of the Alerts with others that come at the same time, and misses no new Alert', async () => {
+    await provider('burst');
+    const burst = Promise.all(Array.from({ length: 30 }, () => handle(event())));
+    await alert('burst');
+    await Promise.all([burst, handle(event())]);
+    assert.ok(posted.length >= 1, 'the last event came after the Alert');
+    posted.length = 0;
+    const cluster = await world.ports.clusters.get('main');
+    const lists = () => (cluster as KubeClient).stats.byVerb.list ?? 0;
+    const before = lists();
+    await Promise.all(Array.from({ length: 30 }, () => handle(event())));
+    assert.equal(posted.length, 30);
+    assert.ok(lists() > before && lists() - before < 10, `${lists() - before} lists for 30 events`);
+  });
+
   it('of a cluster that was removed is no reason to try again', async () => {
     await assert.rejects(handle(event({ cluster: 'removed' })), /no cluster "removed"/);
     assert.deepEqual(world.sent(), []);
@@ -325,6 +344,34 @@ describe('a Provider', () => {
     await alert('lonely');
     await handle(event());
     assert.match((await complaints('lonely'))[0]!.message, /there is no Provider alerts\/lonely/);
+  });
+});
+
+describe('a Provider with certificates', () => {
+  it('is reached by them alone', async () => {
+    const { key, cert } = await selfSigned();
+    const got: string[] = [];
+    const secure = createSecureServer(
+      { key, cert, ca: cert, requestCert: true, rejectUnauthorized: false },
+      (request, response) => {
+        got.push(`${request.url} ${(request.socket as TLSSocket).authorized}`);
+        response.end();
+      },
+    );
+    await new Promise<void>(resolve => secure.listen(0, '127.0.0.1', resolve));
+    const base = `https://127.0.0.1:${(secure.address() as AddressInfo).port}`;
+    await secret('ca', { 'ca.crt': cert });
+    await secret('mutual', { caFile: cert, certFile: cert, keyFile: key });
+    await provider('plain', { address: `${base}/plain` });
+    await provider('ca', { address: `${base}/ca`, certSecretRef: { name: 'ca' } });
+    await provider('mutual', { address: `${base}/mutual`, certSecretRef: { name: 'mutual' } });
+    for (const name of ['plain', 'ca', 'mutual']) await alert(name);
+    await handle(event());
+    secure.closeAllConnections();
+    secure.close();
+    assert.deepEqual(got.sort(), ['/ca false', '/mutual true']);
+    assert.match((await complaints('plain'))[0]!.message, /self-signed certificate/);
+    assert.deepEqual(world.sent(), [], 'a certificate does not get better');
   });
 });
 

@@ -1,8 +1,7 @@
 import { parseDuration } from '../../../api/duration.ts';
 import { Alert } from '../../../api/notification/alert.ts';
 import { Provider, providerKind } from '../../../api/notification/provider.ts';
-import type { KubeObject } from '../../../api/object.ts';
-import { ApiError, type Cluster, UnknownCluster } from '../../../ports/cluster.ts';
+import { type Cluster, UnknownCluster } from '../../../ports/cluster.ts';
 import type { Log, Ports } from '../../../ports/ports.ts';
 import { findError, messageOfError } from '../../../reconcile/errors.ts';
 import type { ToolkitEvent } from '../../../reconcile/event.ts';
@@ -12,13 +11,13 @@ import { PostFailed } from '../provider/provider-type.ts';
 import { providerTypeOf } from '../provider/provider-types.ts';
 import { within } from '../within.ts';
 import { delayAfter, notifyLater, occurrenceId } from './again.ts';
+import { alertsOf, alertType } from './alerts-of.ts';
 import { complain } from './complain.ts';
 import { duplicateId, duplicateSeconds } from './duplicate.ts';
 import { fluxEvent } from './flux-event.ts';
 import { type Complaint, matchAlerts } from './match.ts';
 import { cleanMetadata, combineMetadata, isCommitStatusUpdate } from './metadata.ts';
 
-const alertType = { apiVersion: 'notification.toolkit.fluxcd.io/v1beta3', kind: 'Alert' };
 const providerType = { apiVersion: 'notification.toolkit.fluxcd.io/v1beta3', kind: 'Provider' };
 
 /** Flux's default of spec.timeout. */
@@ -86,7 +85,7 @@ async function dispatchToAlerts(
     const cluster = await ports.clusters.get(event.cluster);
     const { alerts, complaints } = await matchAlerts(
       event,
-      await listAlerts(cluster, log),
+      await alertsOf(cluster, log),
       once(() => labelsOf(cluster, event)),
     );
     await Promise.all(complaints.map(complaint => complain(cluster, complaint, event.trace, ports)));
@@ -126,23 +125,6 @@ async function orLater(
     });
     await notifyLater({ type: 'notify', event, attempt: attempt + 1 }, delay, ports);
   }
-}
-
-async function listAlerts(cluster: Cluster, log: Log): Promise<Alert[]> {
-  const list = await cluster.list(alertType).catch((error: unknown) => {
-    // The kind is not installed: then nobody has asked for notifications.
-    if (error instanceof ApiError && error.status === 404) return { items: [] as KubeObject[] };
-    throw error;
-  });
-  return list.items.flatMap(item => {
-    const alert = Alert.safeParse({ ...item, ...alertType });
-    if (alert.success) return [alert.data];
-    log.warn('an Alert cannot be read and is passed over', {
-      alert: `${item.metadata.namespace}/${item.metadata.name}`,
-      error: alert.error.message,
-    });
-    return [];
-  });
 }
 
 async function labelsOf(cluster: Cluster, event: ToolkitEvent): Promise<Record<string, string> | undefined> {
