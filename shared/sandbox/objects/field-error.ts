@@ -17,6 +17,7 @@ export interface FieldError {
   field: string;
   /** The message without field and value; for the cause's message see {@link causeMessage}. */
   detail: string;
+  /** Without it the message shows none. */
   value?: unknown;
 }
 
@@ -42,9 +43,9 @@ const withoutValue = new Set<FieldErrorType>([
 
 /** The fault without its field: `Invalid value: "x": must be …`, what a cause's message says. */
 export function causeMessage(error: FieldError): string {
-  const title = titles[error.type];
-  const value = withoutValue.has(error.type) || error.type === 'FieldValueTooMany' ? '' : `: ${valueText(error.value)}`;
-  return `${title}${value}${error.detail ? `: ${error.detail}` : ''}`;
+  const shows = !withoutValue.has(error.type) && 'value' in error;
+  const value = shows ? `: ${JSON.stringify(error.value ?? null)}` : '';
+  return `${titles[error.type]}${value}${error.detail ? `: ${error.detail}` : ''}`;
 }
 
 /** The whole fault: `spec.replicas: Invalid value: -1: must be greater than or equal to 0`. */
@@ -56,12 +57,6 @@ export function errorText(error: FieldError): string {
 export function errorsText(errors: readonly FieldError[]): string {
   const texts = [...new Set(errors.map(errorText))];
   return texts.length === 1 ? texts[0]! : `[${texts.join(', ')}]`;
-}
-
-function valueText(value: unknown): string {
-  if (value === undefined || value === null) return 'null';
-  if (typeof value === 'string') return JSON.stringify(value);
-  return JSON.stringify(value);
 }
 
 export function invalid(field: string, value: unknown, detail: string): FieldError {

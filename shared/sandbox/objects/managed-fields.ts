@@ -1,4 +1,4 @@
-import type { KubeObject, ManagedFieldsEntry } from '../../api/object.ts';
+import type { KubeObject, ManagedFieldsEntry, TypeRef } from '../../api/object.ts';
 import type { FieldSet } from './field-set.ts';
 import {
   decodeSet,
@@ -11,6 +11,7 @@ import {
   union,
   without,
 } from './field-set.ts';
+import { throughGo } from './go-values.ts';
 import { sameValue } from './same-value.ts';
 import type { Schema } from './schema.ts';
 import { reconcileSet } from './typed-merge.ts';
@@ -222,13 +223,19 @@ export function trackUpdate(tracking: UpdateTracking): KubeObject {
   let reconciled: Managers;
   try {
     reconciled = reconcileManagers(managers, tracking);
-    const before = live ? withoutManagedFields(live) : { apiVersion: next.apiVersion, kind: next.kind };
+    const before = live ? withoutManagedFields(live) : emptyObject(tracking.schema, next);
     comparison = filtered(compare(tracking.schema, before, bare), resetSet(tracking, next));
   } catch {
     return bare;
   }
   recordUpdate(reconciled, comparison, next, tracking);
   return keepTimes(live, withManagers(bare, reconciled));
+}
+
+/** What a new object is compared with: of Kubernetes' types a struct without content, in which plain structs are there already. */
+export function emptyObject(schema: Schema, { apiVersion, kind }: TypeRef): KubeObject {
+  const bare = { apiVersion, kind };
+  return (schema.ofKubernetes ? throughGo(schema, bare).object : bare) as KubeObject;
 }
 
 /** The managers to start from: those that the request brought itself, or else the stored ones. */

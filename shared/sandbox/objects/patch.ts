@@ -6,9 +6,12 @@ export { strategicMergePatch } from './strategic-merge.ts';
 export class PatchError extends Error {
   readonly code: 'BadRequest' | 'Invalid';
   readonly status: 400 | 422;
+  /** What went wrong, where the message (the API server's own) does not say. */
+  readonly detail: string;
 
-  constructor(status: 400 | 422, message: string) {
-    super(message);
+  constructor(status: 400 | 422, detail: string) {
+    super(status === 422 ? 'the server rejected our request due to an error in our request' : detail);
+    this.detail = detail;
     this.name = 'PatchError';
     this.status = status;
     this.code = status === 400 ? 'BadRequest' : 'Invalid';
@@ -49,13 +52,14 @@ function checkOperation(operation: unknown): Operation {
   if (typeof path !== 'string') throw new PatchError(422, `${op} operation does not apply: missing path`);
   if ((op === 'move' || op === 'copy') && typeof from !== 'string')
     throw new PatchError(422, `${op} operation does not apply: missing from`);
-  return operation as Operation;
+  return { ...(operation as Operation) };
 }
 
 function applyOperation(document: unknown, operation: Operation): unknown {
   const { op, path } = operation;
   const refused = missing(document, operation);
   if (refused) throw new PatchError(422, refused);
+  if (op === 'replace' && valueAt(document, path) === undefined) operation.op = 'add';
   try {
     const patched = jsonPatchLibrary.applyOperation(document, structuredClone(operation) as never, true, true);
     return patched.newDocument;
@@ -69,25 +73,17 @@ function applyOperation(document: unknown, operation: Operation): unknown {
   }
 }
 
-/** What is missing for an operation whose target must exist; the library's own checks leave some out. */
+/** What is missing for an operation whose target must be there; as the API server, a field may be replaced that is not. */
 function missing(document: unknown, { op, path, from }: Operation): string | undefined {
-  const quoted = JSON.stringify(path);
+  const nothing = (where: string) =>
+    `${op} operation does not apply: doc is missing path: ${JSON.stringify(where)}: missing value`;
   if (op === 'test' || path === '') return undefined;
-  if (op === 'add')
-    return parentOf(document, path) === undefined
-      ? `add operation does not apply: doc is missing path: ${quoted}: missing value`
-      : undefined;
-  if (op === 'remove' || op === 'replace') {
-    const parent = parentOf(document, path);
-    if (parent === undefined) return `${op} operation does not apply: doc is missing path: ${path}: missing value`;
-    if (valueAt(document, path) !== undefined) return undefined;
-    return op === 'remove'
-      ? `remove operation does not apply: doc is missing path: ${quoted}: missing value`
-      : `replace operation does not apply: doc is missing key: ${path}: missing value`;
-  }
-  return valueAt(document, from ?? '') === undefined
-    ? `${op} operation does not apply: doc is missing from path: ${from}: missing value`
-    : undefined;
+  if ((op === 'move' || op === 'copy') && valueAt(document, from ?? '') === undefined) return nothing(from ?? '');
+  const parent = parentOf(document, path);
+  if (parent === undefined) return nothing(path);
+  if (op === 'remove' || (op === 'replace' && Array.isArray(parent)))
+    return valueAt(document, path) === undefined ? nothing(path) : undefined;
+  return undefined;
 }
 
 function parentOf(document: unknown, path: string): unknown {

@@ -28,7 +28,7 @@ const rulesKey = Symbol('rules');
 const anyRulesKey = Symbol('any rules');
 
 /** Whether this schema or one below it has rules; schemas of custom resources have no cycles. */
-function hasRules(schema: Schema): boolean {
+export function hasRules(schema: Schema): boolean {
   const known = schema.derived.get(anyRulesKey);
   if (known !== undefined) return known as boolean;
   schema.derived.set(anyRulesKey, false);
@@ -79,14 +79,9 @@ function evaluate(schema: Schema, rule: Rule, value: unknown, old: unknown, path
     report('FieldValueInvalid', `${firstLine(error)} evaluating rule: ${text}`);
     return;
   }
-  const shown = type === 'object' || type === 'array' ? type : value;
-  const field = rule.fieldPath ? path + rule.fieldPath : path || '<nil>';
-  errors.push({
-    type: reasonOf(rule),
-    field: field.replace(/^\./, ''),
-    value: shown,
-    detail: messageOf(rule, self, oldSelf),
-  });
+  const field = ((rule.fieldPath ? path + rule.fieldPath : path) || '<nil>').replace(/^\./, '');
+  const shown = type === 'object' || type === 'array' ? {} : { value };
+  errors.push({ type: reasonOf(rule), field, ...shown, detail: messageOf(rule, self, oldSelf) });
 }
 
 function firstLine(error: unknown): string {

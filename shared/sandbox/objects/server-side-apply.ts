@@ -4,6 +4,7 @@ import { difference, emptySet, intersection, isEmpty, pathsOf, pathText, union, 
 import type { Manager, Managers, Tracking } from './managed-fields.ts';
 import {
   conflictsWith,
+  emptyObject,
   managerId,
   managersOf,
   reconcileManagers,
@@ -106,12 +107,12 @@ class ConflictsFound extends Error {
   }
 }
 
-function checkApplied({ applied, live, schema }: ApplyOptions): void {
+function checkApplied({ applied, schema }: ApplyOptions): void {
   if (applied.metadata?.managedFields !== undefined) throw new ApplyError(400, 'metadata.managedFields must be nil');
   const errors = typedErrors(schema, applied, 'refused');
   if (errors.length === 0) return;
   const text = errors.length === 1 ? errors[0] : ['errors:', ...errors.map(error => `  ${error}`)].join('\n');
-  const { name, namespace } = { ...live?.metadata, ...applied.metadata };
+  const { name, namespace } = applied.metadata;
   const group = applied.apiVersion.includes('/') ? applied.apiVersion : `/${applied.apiVersion}`;
   throw new ApplyError(
     500,
@@ -123,8 +124,7 @@ function checkApplied({ applied, live, schema }: ApplyOptions): void {
 function startingManagers(before: KubeObject, live: KubeObject | undefined, options: ApplyOptions): Managers {
   const managers = managersOf(live);
   if (managers.size > 0 || !live) return reconcileManagers(managers, options);
-  const empty = { apiVersion: live.apiVersion, kind: live.kind };
-  const found = filtered(compare(options.schema, empty, before), resetSet(options, before));
+  const found = filtered(compare(options.schema, emptyObject(options.schema, live), before), resetSet(options, before));
   const fields = strip(touched(found));
   if (isEmpty(fields)) return managers;
   const first: Manager = {

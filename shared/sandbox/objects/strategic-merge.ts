@@ -1,6 +1,7 @@
 import { PatchError } from './patch.ts';
 import { sameValue } from './same-value.ts';
 import type { Field, Schema } from './schema.ts';
+import { goValue } from './typed-merge.ts';
 
 type Fields = Record<string, unknown>;
 
@@ -34,18 +35,18 @@ function mergeMap(original: Fields, patch: Fields, schema: Schema | undefined): 
     if (name.startsWith(deletePrefix)) {
       const target = name.slice(deletePrefix.length);
       result[target] = withoutValues(result[target], value);
-      if (!(target in patch)) reorder(result, patch, target, schema);
+      if (!(target in patch)) reorder(result, patch, original, target, schema);
       continue;
     }
     if (value === null) delete result[name];
     else result[name] = mergeValue(result[name], value, placeOf(schema, name));
     if (result[name] === undefined) delete result[name];
-    reorder(result, patch, name, schema);
+    reorder(result, patch, original, name, schema);
   }
   for (const name of Object.keys(patch)) {
     if (!name.startsWith(orderPrefix)) continue;
     const target = name.slice(orderPrefix.length);
-    if (!(target in patch) && !(deletePrefix + target in patch)) reorder(result, patch, target, schema);
+    if (!(target in patch) && !(deletePrefix + target in patch)) reorder(result, patch, original, target, schema);
   }
   return result;
 }
@@ -89,47 +90,36 @@ function mergeValue(original: unknown, patch: unknown, place: Place): unknown {
 }
 
 function mergeList(original: unknown[], patch: unknown[], place: Place): unknown[] {
-  if (patch.length > 0 && !isMap(patch[0]))
-    return [...original, ...patch.filter(item => !original.some(old => sameValue(old, item)))];
-  const key = place.mergeKey;
-  if (patch.some(item => isMap(item) && item[directive] === 'replace' && Object.keys(item).length === 1))
-    return patch.filter(item => !(isMap(item) && item[directive] === 'replace')).map(withoutDirectives);
-  if (!key) throw new PatchError(400, 'cannot merge lists without merge key');
-  const result = [...original];
-  for (const item of patch) {
-    if (!isMap(item)) throw new PatchError(400, 'the lists of a strategic merge patch must not mix values and objects');
-    if (item[key] === undefined)
-      throw new PatchError(400, `map: ${JSON.stringify(item)} does not contain declared merge key: ${key}`);
-    mergeItem(result, item, key, place.schema?.items);
+  if (patch.length > 0 && !isMap(patch[0])) {
+    const merged = [...original, ...patch.filter(item => !original.some(old => sameValue(old, item)))];
+    return inOrder(merged, patch, original, undefined);
   }
-  return result;
+  const key = place.mergeKey;
+  if (!key) throw new PatchError(400, 'cannot merge lists without merge key');
+  const items = patch.map(item => checkItem(item, key));
+  const plain = items.filter(item => item[directive] === undefined);
+  if (items.some(item => item[directive] === 'replace')) return plain.map(withoutDirectives);
+  const gone = items.filter(item => item[directive] === 'delete').map(item => item[key]);
+  const merged = original.filter(old => !(isMap(old) && gone.some(value => sameValue(old[key], value))));
+  for (const item of plain) mergeItem(merged, item, key, place.schema?.items);
+  return inOrder(merged, plain, original, key);
 }
 
-function mergeItem(result: unknown[], item: Fields, key: string, schema: Schema | undefined): void {
-  const at = result.findIndex(old => isMap(old) && sameValue(old[key], item[key]));
-  switch (item[directive]) {
-    case 'delete':
-      for (let i = result.length - 1; i >= 0; i--) {
-        const old = result[i];
-        if (isMap(old) && sameValue(old[key], item[key])) result.splice(i, 1);
-      }
-      return;
-    case 'replace': {
-      const { [directive]: _, ...rest } = item;
-      if (at < 0) result.push(rest);
-      else result[at] = rest;
-      return;
-    }
-    case undefined:
-    case 'merge': {
-      const { [directive]: _, ...rest } = item;
-      if (at < 0) result.push(withoutDirectives(mergeMap({}, rest, schema)));
-      else result[at] = mergeMap(result[at] as Fields, rest, schema);
-      return;
-    }
-    default:
-      throw new PatchError(400, `unknown patch type found: ${String(item[directive])}`);
-  }
+function checkItem(item: unknown, key: string): Fields {
+  if (!isMap(item)) throw new PatchError(400, 'the lists of a strategic merge patch must not mix values and objects');
+  const kind = item[directive];
+  if (kind === 'merge') throw new PatchError(400, 'merging lists cannot yet be specified in the patch');
+  if (kind !== undefined && kind !== 'delete' && kind !== 'replace')
+    throw new PatchError(400, `unknown patch type found: ${String(kind)}`);
+  if (item[key] === undefined && kind !== 'replace')
+    throw new PatchError(400, `map: ${goValue(item)} does not contain declared merge key: ${key}`);
+  return item;
+}
+
+function mergeItem(merged: unknown[], item: Fields, key: string, schema: Schema | undefined): void {
+  const at = merged.findIndex(old => isMap(old) && sameValue(old[key], item[key]));
+  if (at < 0) merged.push(withoutDirectives(mergeMap({}, item, schema)));
+  else merged[at] = mergeMap(merged[at] as Fields, item, schema);
 }
 
 function withoutValues(original: unknown, values: unknown): unknown {
@@ -138,36 +128,44 @@ function withoutValues(original: unknown, values: unknown): unknown {
   return original.filter(item => !values.some(value => sameValue(value, item)));
 }
 
-/**
- * `$setElementOrder/<field>`: the items it names stand in its order; items of the server alone keep their place
- * relative to the items before them.
- */
-function reorder(result: Fields, patch: Fields, name: string, schema: Schema | undefined): void {
+/** `$setElementOrder/<field>` says in which order the items of the field stand that the client knows of. */
+function reorder(result: Fields, patch: Fields, original: Fields, name: string, schema: Schema | undefined): void {
   const order = patch[orderPrefix + name];
   const list = result[name];
   if (order === undefined || !Array.isArray(list)) return;
   if (!Array.isArray(order)) throw new PatchError(400, 'invalid patch format of setElementOrder list');
-  const key = placeOf(schema, name).mergeKey;
-  const identity = (item: unknown): string => JSON.stringify(key && isMap(item) ? item[key] : item);
-  const rank = new Map(order.map((item, i) => [identity(item), i]));
-  const wanted = list
-    .filter(item => rank.has(identity(item)))
-    .sort((a, b) => rank.get(identity(a))! - rank.get(identity(b))!);
-  const servers = list.filter(item => !rank.has(identity(item)));
-  result[name] = interleave(wanted, servers, list);
+  const before = original[name];
+  result[name] = inOrder(list, order, Array.isArray(before) ? before : [], placeOf(schema, name).mergeKey);
 }
 
-/** Merges two orders: a server's item comes before the next wanted item that stood behind it. */
-function interleave(wanted: unknown[], servers: unknown[], original: unknown[]): unknown[] {
-  const position = new Map(original.map((item, i) => [item, i]));
+/**
+ * The items that `order` names in its order; the others, the server's, in the order they had, each before the first named
+ * item that stood behind it.
+ */
+function inOrder(list: unknown[], order: unknown[], original: unknown[], key: string | undefined): unknown[] {
+  const identity = (item: unknown): string => JSON.stringify(key && isMap(item) ? item[key] : item);
+  const positions = (items: unknown[]): Map<string, number> => {
+    const map = new Map<string, number>();
+    for (const [i, item] of items.entries()) if (!map.has(identity(item))) map.set(identity(item), i);
+    return map;
+  };
+  const [rank, place] = [positions(order), positions(original)];
+  const by = (map: Map<string, number>) => (a: unknown, b: unknown) =>
+    (map.get(identity(a)) ?? 0) - (map.get(identity(b)) ?? 0);
+  const named = list.filter(item => rank.has(identity(item))).sort(by(rank));
+  const servers = list.filter(item => !rank.has(identity(item))).sort(by(place));
   const out: unknown[] = [];
-  let w = 0;
-  let s = 0;
-  while (w < wanted.length && s < servers.length) {
-    if (position.get(wanted[w])! < position.get(servers[s])!) out.push(wanted[w++]);
-    else out.push(servers[s++]);
+  let n = 0;
+  for (const item of servers) {
+    const at = place.get(identity(item));
+    while (n < named.length) {
+      const next = place.get(identity(named[n]));
+      if (at !== undefined && next !== undefined && at < next) break;
+      out.push(named[n++]);
+    }
+    out.push(item);
   }
-  return [...out, ...wanted.slice(w), ...servers.slice(s)];
+  return [...out, ...named.slice(n)];
 }
 
 /** A new value must not carry the patch's own instructions into the object. */

@@ -140,7 +140,7 @@ function removeItems(schema: Schema, items: unknown[], below: ReadonlyMap<string
   for (const item of items) {
     const set = below.get(elementOf(schema, item));
     if (set?.here) continue;
-    out.push(set ? removeFields(schema.items, item, set) : item);
+    out.push(set ? (removeFields(schema.items, item, set) ?? null) : item);
   }
   return out.length > 0 ? out : undefined;
 }
@@ -152,7 +152,8 @@ function removeEntries(schema: Schema, map: Fields, below: ReadonlyMap<string, F
     const set = below.get(`f:${name}`);
     if (set?.here) continue;
     const type = schema.field(name)?.schema ?? schema.element;
-    const value = set && type ? removeFields(type, map[name], set) : map[name];
+    // What is emptied is null, as the API server has it: the field stays whose it is.
+    const value = set && type ? (removeFields(type, map[name], set) ?? null) : map[name];
     if (value === undefined) continue;
     out[name] = value;
     any = true;

@@ -1,7 +1,7 @@
 import type { KubeObject } from '../../api/object.ts';
-import type { FieldError } from './field-error.ts';
+import type { FieldError, FieldErrorType } from './field-error.ts';
 import { DecodeError, throughGo } from './go-values.ts';
-import { ruleErrors } from './rules.ts';
+import { hasRules, ruleErrors } from './rules.ts';
 import type { Schema } from './schema.ts';
 import { schemaErrors } from './schema-errors.ts';
 import { applyDefaults, dropNulls, pruneStructural } from './structural.ts';
@@ -46,9 +46,28 @@ function prepareStructural(schema: Schema, object: KubeObject, options: PrepareO
   dropNulls(schema, pruned);
   applyDefaults(schema, pruned);
   const errors = [...schemaErrors(schema, pruned, options.old)];
-  if (errors.length === 0) errors.push(...ruleErrors(schema, pruned, options.old));
+  if (!hasRules(schema)) return { object: pruned, errors, warnings };
+  if (errors.some(error => blocking.has(error.type))) errors.push(rulesNotChecked);
+  else errors.push(...ruleErrors(schema, pruned, options.old));
   return { object: pruned, errors, warnings };
 }
+
+/** Faults that make a rule's outcome meaningless. */
+const blocking = new Set<FieldErrorType>([
+  'FieldValueNotSupported',
+  'FieldValueRequired',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+  'FieldValueTypeInvalid',
+]);
+
+const rulesNotChecked: FieldError = {
+  type: 'FieldValueInvalid',
+  field: '<nil>',
+  value: null,
+  detail:
+    'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
+};
 
 function decoding<T>(object: KubeObject, decode: () => T): T {
   try {

@@ -21,7 +21,9 @@ import { worklist } from './worklist.ts';
 export { failAnnotation } from './failure.ts';
 
 /** Brings one object to where it shall be; answers after how many milliseconds to look at it again without an event. */
-type Sync = (object: KubeObject, view: ClusterView) => number | undefined | undefined;
+type Sync =
+  | ((object: KubeObject, view: ClusterView) => number | undefined)
+  | ((object: KubeObject, view: ClusterView) => void);
 
 const syncs: Record<FollowedKind, Sync> = {
   Deployment: syncDeployment,

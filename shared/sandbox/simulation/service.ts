@@ -103,7 +103,8 @@ function writeSlice(service: KubeObject, pods: KubeObject[], view: ClusterView):
     view.update({ ...found, ...content });
     return;
   }
-  const headless = service.spec.clusterIP === 'None' ? { 'service.kubernetes.io/headless': '' } : {};
+  const headless: Record<string, string> =
+    service.spec.clusterIP === 'None' ? { 'service.kubernetes.io/headless': '' } : {};
   view.create({
     ...sliceType,
     metadata: {

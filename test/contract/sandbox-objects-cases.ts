@@ -1,0 +1,644 @@
+import type { KubeObject } from '../../shared/api/object.ts';
+import type { Resource, Step } from './sandbox-objects-model.ts';
+
+export interface Case {
+  name: string;
+  resource: Omit<Resource, 'name' | 'namespace'>;
+  steps: Step[];
+}
+
+type Edit = (live: KubeObject) => unknown;
+
+const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', plural: 'deployments' };
+const configMap = { apiVersion: 'v1', kind: 'ConfigMap', plural: 'configmaps' };
+const secret = { apiVersion: 'v1', kind: 'Secret', plural: 'secrets' };
+const service = { apiVersion: 'v1', kind: 'Service', plural: 'services' };
+const pod = { apiVersion: 'v1', kind: 'Pod', plural: 'pods' };
+
+/** Objects take the name of their case. */
+const metadata = { name: '$name' };
+
+function edit(change: (live: KubeObject) => void): Edit {
+  return live => {
+    change(live);
+    return live;
+  };
+}
+
+const container = {
+  name: 'app',
+  image: 'ghcr.io/stefanprodan/podinfo:6.5.4',
+  command: ['./podinfo', '--port=9898'],
+  ports: [
+    { name: 'http', containerPort: 9898 },
+    { name: 'metrics', containerPort: 9797, protocol: 'TCP' },
+  ],
+  env: [
+    { name: 'A', value: '1' },
+    { name: 'B', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
+  ],
+  livenessProbe: { httpGet: { path: '/healthz', port: 'http' }, initialDelaySeconds: 5 },
+  readinessProbe: { exec: { command: ['true'] }, timeoutSeconds: 5 },
+  resources: { limits: { cpu: '2000m', memory: '512Mi' }, requests: { cpu: '0.1', memory: '64Mi' } },
+  volumeMounts: [{ name: 'data', mountPath: '/data' }],
+  securityContext: { runAsNonRoot: true, capabilities: { drop: ['ALL'] } },
+};
+
+function workload(more: object = {}, template: object = {}, containers: object[] = [container]): object {
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { ...metadata, labels: { app: 'x', tier: 'web' }, annotations: { note: 'first' } },
+    spec: {
+      selector: { matchLabels: { app: 'x' } },
+      template: {
+        metadata: { labels: { app: 'x' }, annotations: { 'prometheus.io/scrape': 'true' } },
+        spec: {
+          containers,
+          volumes: [
+            { name: 'data', emptyDir: {} },
+            { name: 'config', configMap: { name: 'c', items: [{ key: 'a', path: 'a' }] } },
+          ],
+          ...template,
+        },
+      },
+      ...more,
+    },
+  };
+}
+
+function config(data: object, more: object = {}): object {
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { ...metadata, ...more }, data };
+}
+
+export const widgetSchema = {
+  type: 'object',
+  required: ['spec'],
+  properties: {
+    spec: {
+      type: 'object',
+      required: ['size'],
+      properties: {
+        size: { type: 'integer', minimum: 1, maximum: 10 },
+        interval: { type: 'string', pattern: '^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$', default: '5m' },
+        provider: { type: 'string', maxLength: 9, enum: ['generic', 'aws'], default: 'generic' },
+        secretRef: { type: 'object', required: ['name'], properties: { name: { type: 'string' } } },
+        serviceAccountName: { type: 'string', maxLength: 10 },
+        tags: { type: 'array', maxItems: 9, items: { type: 'string', maxLength: 20 }, 'x-kubernetes-list-type': 'set' },
+        plain: { type: 'array', items: { type: 'string', maxLength: 20 }, maxItems: 3 },
+        ports: {
+          type: 'array',
+          'x-kubernetes-list-type': 'map',
+          'x-kubernetes-list-map-keys': ['port', 'protocol'],
+          items: {
+            type: 'object',
+            required: ['port'],
+            properties: {
+              port: { type: 'integer' },
+              protocol: { type: 'string', default: 'TCP' },
+              note: { type: 'string' },
+            },
+          },
+        },
+        whole: { type: 'object', 'x-kubernetes-map-type': 'atomic', additionalProperties: { type: 'string' } },
+        free: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+        target: { 'x-kubernetes-int-or-string': true },
+        maybe: { type: 'string', nullable: true },
+        nested: { type: 'object', properties: { deep: { type: 'boolean', default: true } } },
+        immutable: {
+          type: 'string',
+          maxLength: 20,
+          'x-kubernetes-validations': [{ rule: 'self == oldSelf', message: 'may not change' }],
+        },
+      },
+      'x-kubernetes-validations': [
+        { rule: "self.provider != 'generic' || !has(self.serviceAccountName)", message: 'no account for generic' },
+        { rule: '!has(self.tags) || self.tags.all(t, t.startsWith("t"))' },
+        {
+          rule: '!has(self.plain) || size(self.plain) < 3',
+          messageExpression: '"too many for " + self.provider',
+        },
+      ],
+    },
+    status: {
+      type: 'object',
+      properties: {
+        observedGeneration: { type: 'integer' },
+        conditions: {
+          type: 'array',
+          items: {
+            type: 'object',
+            required: ['type', 'status'],
+            properties: { type: { type: 'string' }, status: { type: 'string' }, message: { type: 'string' } },
+          },
+          'x-kubernetes-list-type': 'map',
+          'x-kubernetes-list-map-keys': ['type'],
+        },
+      },
+    },
+  },
+};
+
+const widget = { apiVersion: 'sandbox.sluice.dev/v1', kind: 'Widget', plural: 'widgets', crd: widgetSchema };
+
+function widgetOf(spec: object, more: object = {}): object {
+  return { apiVersion: widget.apiVersion, kind: 'Widget', metadata, spec, ...more };
+}
+
+const apply = (manager: string, body: unknown, more: Partial<Step> = {}): Step => ({
+  verb: 'apply',
+  manager,
+  body,
+  ...more,
+});
+
+const lastApplied = (object: object) => `${JSON.stringify(object)}\n`;
+
+export const cases: Case[] = [
+  {
+    name: 'apply-by-one',
+    resource: deployment,
+    steps: [
+      apply('flux', workload()),
+      apply('flux', workload()),
+      apply('flux', workload({ replicas: 3 }, {}, [{ ...container, image: 'x:2', env: [{ name: 'A', value: '2' }] }])),
+      apply('flux', workload({}, {}, [{ ...container, ports: [{ name: 'http', containerPort: 9898 }] }])),
+      apply(
+        'flux',
+        workload({}, { volumes: [{ name: 'data', emptyDir: { sizeLimit: '1Gi' } }], nodeSelector: { a: 'b' } }),
+      ),
+      apply('flux', workload({}, {}, [container, { name: 'side', image: 'side' }])),
+      apply(
+        'flux',
+        workload({}, {}, [
+          { name: 'side', image: 'side' },
+          { ...container, volumeMounts: [] },
+        ]),
+      ),
+      apply('flux', workload({ strategy: { type: 'Recreate' } })),
+    ],
+  },
+  {
+    name: 'apply-by-two',
+    resource: deployment,
+    steps: [
+      apply('flux', workload({ replicas: 1 })),
+      apply('hpa', { apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec: { replicas: 4 } }),
+      apply('hpa', { apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec: { replicas: 4 } }, { force: true }),
+      apply('flux', workload()),
+      apply('flux', workload({ replicas: 2, paused: true })),
+      apply('shared', { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { ...metadata, labels: { app: 'x' } } }),
+      apply('shared', {
+        apiVersion: 'apps/v1',
+        kind: 'Deployment',
+        metadata: { ...metadata, labels: { tier: 'db', app: 'y' } },
+      }),
+      apply('hpa', { apiVersion: 'apps/v1', kind: 'Deployment', metadata }),
+      apply('shared', { apiVersion: 'apps/v1', kind: 'Deployment', metadata }),
+    ],
+  },
+  {
+    name: 'edit-then-apply',
+    resource: deployment,
+    steps: [
+      { verb: 'create', manager: 'kubectl-create', body: workload() },
+      {
+        verb: 'update',
+        manager: 'kubectl-edit',
+        body: edit(live => {
+          live.spec.replicas = 5;
+        }),
+      },
+      { verb: 'update', manager: 'kubectl-edit', body: edit(live => void delete live.metadata.labels!.tier) },
+      { verb: 'update', manager: 'kubectl-edit', body: edit(() => undefined) },
+      apply('flux', workload({ replicas: 2 })),
+      apply('flux', workload({ replicas: 2 }), { force: true }),
+      apply('flux', workload()),
+      { verb: 'merge', manager: 'kubectl-patch', body: { metadata: { annotations: { note: null, other: 'x' } } } },
+      {
+        verb: 'json',
+        manager: 'tool',
+        body: [
+          { op: 'test', path: '/spec/replicas', value: 99 },
+          { op: 'remove', path: '/spec/paused' },
+        ],
+      },
+      {
+        verb: 'json',
+        manager: 'tool',
+        body: [{ op: 'replace', path: '/spec/template/spec/containers/0/image', value: 'y:1' }],
+      },
+      {
+        verb: 'update',
+        manager: 'wiper',
+        body: edit(live => {
+          live.metadata.managedFields = [{} as never];
+        }),
+      },
+      apply('flux', workload()),
+    ],
+  },
+  {
+    name: 'status',
+    resource: deployment,
+    steps: [
+      apply('flux', workload()),
+      {
+        verb: 'update',
+        manager: 'controller',
+        subresource: 'status',
+        body: edit(live => {
+          live.status = {
+            observedGeneration: 1,
+            replicas: 1,
+            conditions: [
+              {
+                type: 'Available',
+                status: 'True',
+                reason: 'R',
+                message: '',
+                lastTransitionTime: '2024-01-01T00:00:00Z',
+                lastUpdateTime: '2024-01-01T00:00:00Z',
+              },
+            ],
+          };
+        }),
+      },
+      {
+        verb: 'merge',
+        manager: 'controller',
+        subresource: 'status',
+        body: { status: { readyReplicas: 0, replicas: 2 } },
+      },
+      apply(
+        'other',
+        {
+          apiVersion: 'apps/v1',
+          kind: 'Deployment',
+          metadata,
+          status: { replicas: 9, conditions: [{ type: 'X', status: 'True' }] },
+        },
+        { subresource: 'status' },
+      ),
+      apply(
+        'other',
+        {
+          apiVersion: 'apps/v1',
+          kind: 'Deployment',
+          metadata,
+          status: { conditions: [{ type: 'X', status: 'False', reason: 'n' }] },
+        },
+        { subresource: 'status' },
+      ),
+      apply('flux', workload({ minReadySeconds: 3 })),
+    ],
+  },
+  {
+    name: 'strategic',
+    resource: deployment,
+    steps: [
+      { verb: 'create', manager: 'c', body: workload({ replicas: 0, minReadySeconds: 0, paused: false }) },
+      {
+        verb: 'strategic',
+        manager: 'kubectl-patch',
+        body: {
+          spec: {
+            template: {
+              spec: {
+                containers: [
+                  {
+                    name: 'app',
+                    env: [
+                      { name: 'C', value: '3' },
+                      { name: 'A', $patch: 'delete' },
+                    ],
+                  },
+                ],
+              },
+            },
+          },
+        },
+      },
+      {
+        verb: 'strategic',
+        manager: 'kubectl-patch',
+        body: {
+          spec: {
+            template: {
+              spec: {
+                $setElementOrder: undefined,
+                '$setElementOrder/containers': [{ name: 'first' }, { name: 'app' }],
+                containers: [{ name: 'first', image: 'f' }],
+              },
+            },
+          },
+        },
+      },
+      {
+        verb: 'strategic',
+        manager: 'kubectl-patch',
+        body: { spec: { strategy: { $retainKeys: ['type'], type: 'Recreate' } } },
+      },
+      {
+        verb: 'strategic',
+        manager: 'kubectl-patch',
+        body: { metadata: { finalizers: ['example.com/a', 'example.com/b'] } },
+      },
+      {
+        verb: 'strategic',
+        manager: 'kubectl-patch',
+        body: { metadata: { '$deleteFromPrimitiveList/finalizers': ['example.com/a'] } },
+      },
+      {
+        verb: 'strategic',
+        manager: 'kubectl-patch',
+        body: {
+          spec: { template: { spec: { volumes: [{ name: 'data', emptyDir: null, hostPath: { path: '/x' } }] } } },
+        },
+      },
+      {
+        verb: 'strategic',
+        manager: 'kubectl-patch',
+        body: {
+          spec: {
+            template: {
+              spec: { containers: [{ $patch: 'replace' }, { name: 'app', image: 'only', volumeMounts: [] }] },
+            },
+          },
+        },
+      },
+      {
+        verb: 'strategic',
+        manager: 'kubectl-patch',
+        body: {
+          spec: { template: { metadata: { annotations: null }, spec: { nodeSelector: { a: 'b' }, volumes: null } } },
+        },
+      },
+    ],
+  },
+  {
+    name: 'from-client-side',
+    resource: configMap,
+    steps: [
+      {
+        verb: 'create',
+        manager: 'kubectl-client-side-apply',
+        body: config(
+          { a: '1', b: '2' },
+          {
+            annotations: {
+              'kubectl.kubernetes.io/last-applied-configuration': lastApplied(config({ a: '1', b: '2' })),
+            },
+          },
+        ),
+      },
+      apply('kubectl', config({ a: '1', b: '3' })),
+      apply('kubectl', config({ a: '1' })),
+      apply('flux', config({ a: '2', c: '1' })),
+      apply('flux', config({ a: '2', c: '1' }), { force: true }),
+      apply('flux', config({})),
+    ],
+  },
+  {
+    name: 'config-map',
+    resource: configMap,
+    steps: [
+      { verb: 'create', manager: 'c', body: config({ a: 'x' }, { labels: {}, annotations: { x: '' } }) },
+      { verb: 'merge', manager: 'm', body: { data: { a: null } } },
+      { verb: 'merge', manager: 'm', body: { data: { b: '1' }, immutable: true } },
+      { verb: 'merge', manager: 'm', body: { data: { b: '2' } } },
+      { verb: 'merge', manager: 'm', body: { immutable: null } },
+      { verb: 'create', manager: 'c', body: config({ 'a b': 'x' }) },
+      { verb: 'merge', manager: 'm', body: { metadata: { labels: { '-x': 'y', ok: 'not ok!' } } } },
+      { verb: 'merge', manager: 'm', body: { data: { x: 1 } } },
+      { verb: 'merge', manager: 'm', body: { dada: { x: '1' } } },
+    ],
+  },
+  {
+    name: 'secret',
+    resource: secret,
+    steps: [
+      {
+        verb: 'create',
+        manager: 'c',
+        body: { apiVersion: 'v1', kind: 'Secret', metadata, stringData: { a: 'text' }, data: { b: 'Yg==' } },
+      },
+      apply('flux', { apiVersion: 'v1', kind: 'Secret', metadata, stringData: { c: 'see' } }),
+      apply('flux', { apiVersion: 'v1', kind: 'Secret', metadata, stringData: { c: 'saw' } }),
+      { verb: 'merge', manager: 'm', body: { type: 'kubernetes.io/tls' } },
+      { verb: 'merge', manager: 'm', body: { data: { z: '*' } } },
+    ],
+  },
+  {
+    name: 'service',
+    resource: service,
+    steps: [
+      apply('flux', {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata,
+        spec: {
+          selector: { app: 'x' },
+          ports: [
+            { port: 80, name: 'http' },
+            { port: 443, name: 'https', targetPort: 'tls' },
+          ],
+        },
+      }),
+      apply('flux', {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata,
+        spec: {
+          selector: { app: 'y' },
+          ports: [
+            { port: 81, name: 'http' },
+            { port: 443, name: 'https', targetPort: 'tls' },
+          ],
+        },
+      }),
+      apply('two', {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata,
+        spec: { ports: [{ port: 81, protocol: 'TCP', appProtocol: 'http' }] },
+      }),
+      apply('two', {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata,
+        spec: { ports: [{ port: 81, protocol: 'UDP', name: 'u' }] },
+      }),
+      { verb: 'strategic', manager: 'm', body: { spec: { ports: [{ port: 443, name: 'https', targetPort: 8443 }] } } },
+      { verb: 'merge', manager: 'm', body: { spec: { ports: [{ port: 0 }, { port: 99999, name: 'X' }] } } },
+      { verb: 'merge', manager: 'm', body: { spec: { sessionAffinity: 'ClientIP' } } },
+      { verb: 'merge', manager: 'm', body: { spec: { sessionAffinity: 'Bad', type: 'Worse' } } },
+    ],
+  },
+  {
+    name: 'wrong',
+    resource: deployment,
+    steps: [
+      { verb: 'create', manager: 'c', body: workload({ replica: 1 }) },
+      { verb: 'create', manager: 'c', body: workload({ replicas: 'x' }) },
+      { verb: 'create', manager: 'c', body: workload({ replicas: -1 }) },
+      { verb: 'create', manager: 'c', body: workload({ selector: { matchLabels: { app: 'z' } } }) },
+      { verb: 'create', manager: 'c', body: workload({}, { foo: 1 }, [{ ...container, bar: 2 }]) },
+      {
+        verb: 'create',
+        manager: 'c',
+        body: workload({}, {}, [
+          { name: 'A b', ports: [{ containerPort: 0 }] },
+          { name: 'd', image: 'x', volumeMounts: [{ name: 'no', mountPath: '/' }] },
+        ]),
+      },
+      {
+        verb: 'create',
+        manager: 'c',
+        body: workload({}, {}, [{ ...container, resources: { requests: { cpu: '3' }, limits: { cpu: '1x' } } }]),
+      },
+      {
+        verb: 'create',
+        manager: 'c',
+        body: workload({}, {}, [{ ...container, resources: { requests: { cpu: '3' }, limits: { cpu: '1' } } }]),
+      },
+      { verb: 'create', manager: 'c', body: workload({}, { restartPolicy: 'Never', containers: [] }) },
+      apply('flux', workload({ replica: 1 })),
+      apply('flux', workload({ replicas: 'x' })),
+      apply('flux', workload({}, {}, [{ ...container, env: [{ name: 'A' }, { name: 'A' }] }])),
+      apply('flux', workload({}, {}, [{ ...container, env: [{ value: 'x' }] }])),
+      apply('flux', workload({}, { containers: 'x' })),
+      { verb: 'create', manager: 'c', body: workload({ replica: 1 }), fieldValidation: 'Ignore' },
+      {
+        verb: 'merge',
+        manager: 'm',
+        body: {
+          spec: { selector: { matchLabels: { app: 'other' } }, template: { metadata: { labels: { app: 'other' } } } },
+        },
+      },
+      { verb: 'json', manager: 'm', body: [{ op: 'remove', path: '/spec/nothing' }] },
+      { verb: 'json', manager: 'm', body: [{ op: 'replace', path: '/spec/nothing', value: 1 }] },
+      { verb: 'json', manager: 'm', body: [{ op: 'add', path: '/spec/no/where', value: 1 }] },
+    ],
+  },
+  {
+    name: 'pod',
+    resource: pod,
+    steps: [
+      {
+        verb: 'create',
+        manager: 'c',
+        body: {
+          apiVersion: 'v1',
+          kind: 'Pod',
+          metadata,
+          spec: {
+            serviceAccountName: 'default',
+            automountServiceAccountToken: false,
+            containers: [{ name: 'a', image: 'nginx', resources: { limits: { cpu: 1 } } }],
+          },
+        },
+      },
+      { verb: 'merge', manager: 'm', body: { spec: { containers: [{ name: 'a', image: 'nginx:1' }] } } },
+      { verb: 'strategic', manager: 'm', body: { spec: { containers: [{ name: 'a', image: 'nginx:2' }] } } },
+    ],
+  },
+  {
+    name: 'widget',
+    resource: widget,
+    steps: [
+      apply(
+        'flux',
+        widgetOf({ size: 1, tags: ['t1', 't2'], whole: { a: 'b' }, ports: [{ port: 80 }], free: { x: { y: [1] } } }),
+      ),
+      apply(
+        'flux',
+        widgetOf({ size: 1, tags: ['t1', 't2'], whole: { a: 'b' }, ports: [{ port: 80 }], free: { x: { y: [1] } } }),
+      ),
+      apply(
+        'two',
+        widgetOf({
+          size: 1,
+          tags: ['t3'],
+          ports: [
+            { port: 80, protocol: 'UDP', note: 'n' },
+            { port: 80, note: 'tcp' },
+          ],
+        }),
+      ),
+      apply('two', widgetOf({ size: 1, whole: { c: 'd' } })),
+      apply('two', widgetOf({ size: 1, whole: { c: 'd' }, nested: {} }), { force: true }),
+      apply('flux', widgetOf({ size: 2, ports: [{ port: 81 }] })),
+      apply('flux', widgetOf({ size: 2, ports: [{ port: 81 }] }), { force: true }),
+      { verb: 'merge', manager: 'm', body: { spec: { plain: ['a'], maybe: null, free: { q: 1 }, target: 5 } } },
+      {
+        verb: 'update',
+        manager: 'm',
+        body: edit(live => {
+          live.spec.immutable = 'a';
+        }),
+      },
+      {
+        verb: 'update',
+        manager: 'm',
+        body: edit(live => {
+          live.spec.immutable = 'b';
+        }),
+      },
+      {
+        verb: 'merge',
+        manager: 'ctl',
+        subresource: 'status',
+        body: { status: { observedGeneration: 1, conditions: [{ type: 'Ready', status: 'True' }] } },
+      },
+      apply(
+        'ctl2',
+        {
+          apiVersion: widget.apiVersion,
+          kind: 'Widget',
+          metadata,
+          status: { conditions: [{ type: 'Stalled', status: 'False' }] },
+        },
+        { subresource: 'status' },
+      ),
+      apply(
+        'ctl2',
+        {
+          apiVersion: widget.apiVersion,
+          kind: 'Widget',
+          metadata,
+          status: { conditions: [{ type: 'Ready', status: 'False', message: 'm' }] },
+        },
+        { subresource: 'status' },
+      ),
+      { verb: 'merge', manager: 'm', body: { spec: { size: null } } },
+      {
+        verb: 'merge',
+        manager: 'm',
+        body: { spec: { size: 11, provider: 'gcp', interval: 'x', serviceAccountName: '12345678901' } },
+      },
+      { verb: 'merge', manager: 'm', body: { spec: { size: '3', plain: [1] } } },
+      {
+        verb: 'merge',
+        manager: 'm',
+        body: { spec: { serviceAccountName: 'x', tags: ['t', 'u'], plain: ['a', 'b', 'c'] } },
+      },
+      { verb: 'merge', manager: 'm', body: { spec: { tags: ['t', 't'], ports: [{ port: 1 }, { port: 1 }] } } },
+      { verb: 'merge', manager: 'm', body: { spec: { plain: ['1', '2', '3', '4'], secretRef: {}, extra: 1 } } },
+      { verb: 'merge', manager: 'm', body: { spec: { extra: 1, nested: { x: 1 } } }, fieldValidation: 'Warn' },
+      { verb: 'merge', manager: 'm', body: { spec: { plain: ['1', '2', '3', '4'], secretRef: {} } } },
+      apply('flux', widgetOf({ size: 2, extra: 1 })),
+      apply('flux', widgetOf({ size: 'x' })),
+      apply('flux', widgetOf({ size: 2, tags: ['t', 't'] })),
+      apply('flux', widgetOf({ size: 2, target: '10%' }), { force: true }),
+      {
+        verb: 'json',
+        manager: 'm',
+        body: [
+          { op: 'add', path: '/spec/plain/-', value: 'z' },
+          { op: 'copy', from: '/spec/size', path: '/spec/target' },
+        ],
+      },
+    ],
+  },
+];
