@@ -84,6 +84,8 @@ function isUntouched(document: unknown): document is KubeObject {
   if (!/^[a-z0-9.-]+(?:\/[a-z0-9]+)?$/.test(apiVersion) || apiVersion.startsWith('kustomize.config.k8s.io/'))
     return false;
   if (kind.endsWith('List') || completed.has(kind)) return false;
+  // Only real Namespaces have a place in the order that is known here.
+  if (kind === 'Namespace' && apiVersion !== 'v1') return false;
   if (!isName(metadata.name) || !(metadata.namespace === undefined || isName(metadata.namespace))) return false;
   if (!areTexts(metadata.labels) || !areTexts(metadata.annotations)) return false;
   if (document.subjects !== undefined && !areSubjects(document.subjects)) return false;

@@ -27,13 +27,13 @@ const separator = /^---[ ]*(?:#.*)?$/;
 const plainKey = /^([A-Za-z_$][A-Za-z0-9_.$/-]*):(?: +|$)/;
 const quotedKey = /^("(?:[^"\\]|\\["\\/])*"|'[^']*'):(?: +|$)/;
 /** Words that one reader or another takes for something else than text. */
-const loaded = /^(?:y|n|yes|no|on|off|true|false|null|nan|inf)$/i;
+const loaded = /^(?:y|n|yes|no|on|off|true|false|null|\.?nan|\.?inf)$/i;
 const wholeNumber = /^(?:0|-?[1-9][0-9]{0,14})$/;
 const decimalNumber = /^-?(?:0|[1-9][0-9]{0,8})\.[0-9]{1,8}$/;
 /** Text that begins with a digit, and that nobody takes for a number or a date: quantities, versions, addresses. */
 const digitText =
   /^(?:[1-9][0-9]*(?:\.[0-9]+)?(?:m|k|M|G|T|Ki|Mi|Gi|Ti|%|s|h|ms)|[0-9]+\.[0-9]+\.[0-9]+(?:\.[0-9]+(?:\/[0-9]+)?|-[a-z][a-z0-9.-]*)?|[1-9][0-9]*[ms][1-9]?[0-9]*s?)$/;
-const textStart = /^(?:[A-Za-z_/$]|--?[A-Za-z])/;
+const textStart = /^(?:[A-Za-z_/$^]|--?[A-Za-z]|\.\.?\/|\.[A-Za-z])/;
 const flowPlain = /^[A-Za-z0-9_./$%=@-]+/;
 
 class SubsetParser {
