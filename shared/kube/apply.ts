@@ -12,7 +12,7 @@ import { type ObjectRef, refOf } from './object-id.ts';
 import { type Item, planSet } from './plan.ts';
 import { type Owner, policyOf } from './policy.ts';
 import { compareRefs, stages, waveOf } from './stages.ts';
-import { type SetContext, validate } from './validate.ts';
+import { canTry, type SetContext, validate } from './validate.ts';
 import { write } from './write.ts';
 
 export interface ApplySetOptions {
@@ -103,7 +103,13 @@ class SetRun {
 
   /** Everything that can be validated before the first write. */
   async validateAll(): Promise<void> {
-    const open = this.#items.filter(item => !item.decision && !item.deferred);
+    const undecided = this.#items.filter(item => !item.decision);
+    const [only] = undecided;
+    if (only && undecided.length === 1 && !only.unseen && canTry(this.#context, only.desired, only.live)) {
+      only.decision = { do: 'try', payload: only.desired, live: only.live };
+      return;
+    }
+    const open = undecided.filter(item => !item.deferred);
     const failures = await this.#validate(open);
     // What an earlier stage may bring (a namespace, a kind, rights) is asked again after that stage.
     const hopeless = failures.filter(failure => !this.#mayBeCured(failure));

@@ -57,7 +57,12 @@ export async function accessFromKubeconfig(
       ? readPem(user.keyFile, 'client-key')
       : undefined;
   if (cert) checkValidity(cert, user?.name ?? '', clock);
-  const asked = user?.exec || user?.authProvider || user?.impersonateUser;
+  if (user?.impersonateUser)
+    throw new KubeconfigError(
+      'Unsupported',
+      `user "${user.name}" of the kubeconfig impersonates another (field "as"), which is not supported`,
+    );
+  const asked = user?.exec || user?.authProvider;
   return {
     server: cluster.server,
     ...(ca ? { ca } : {}),

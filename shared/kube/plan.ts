@@ -11,6 +11,8 @@ export interface Item {
   /** Normalized. */
   desired: KubeObject;
   live: KubeObject | undefined;
+  /** Not seen in a list by label: may exist without the label. */
+  unseen: boolean;
   stage: Stage;
   /** Cannot be validated before an earlier stage was written. */
   deferred: boolean;
@@ -39,6 +41,7 @@ export async function planSet(
     if (item.decision) continue;
     const identity = identityOf(refOf(item.desired));
     item.live = live.objects.get(identity) ?? found.objects.get(identity);
+    item.unseen = live.unseen.has(identity) && !item.live;
     const decision = decideLocally(context, item.desired, item.live);
     if (decision) item.decision = decision;
   }
@@ -57,7 +60,13 @@ async function itemsOf(
     const namespaced =
       scopes.get(`${groupOf(object.apiVersion)}/${object.kind}`) ?? (await context.cluster.namespaced(object));
     const desired = normalized(object, options.owner, namespaced);
-    const item: Item = { desired, live: undefined, stage: stageOf(object, options.customStageKinds), deferred: false };
+    const item: Item = {
+      desired,
+      live: undefined,
+      unseen: false,
+      stage: stageOf(object, options.customStageKinds),
+      deferred: false,
+    };
     if (context.policy.excluded(desired)) item.decision = { do: 'nothing', action: 'skipped' };
     items.push(item);
   }

@@ -1,4 +1,4 @@
-import type { KubeObject } from '../api/object.ts';
+import { groupOf, type KubeObject } from '../api/object.ts';
 import type { Cluster, DeleteOptions } from '../ports/cluster.ts';
 import type { Change } from './change.ts';
 import { type InventoryEntry, refOfEntry } from './inventory.ts';
@@ -52,9 +52,9 @@ export async function prune(
   entries: readonly InventoryEntry[],
   options: PruneOptions,
 ): Promise<PruneResult> {
-  const candidates = entries
-    .map(entry => ({ entry, ref: refOfEntry(entry) }))
-    .sort((a, b) => compareRefs(b.ref, a.ref));
+  const candidates: Candidate[] = [];
+  for (const entry of entries) candidates.push({ entry, ref: await served(cluster, refOfEntry(entry)) });
+  candidates.sort((a, b) => compareRefs(b.ref, a.ref));
   const result: PruneResult = { changes: [], kept: [] };
   const failures: string[] = [];
   let cause: unknown;
@@ -80,6 +80,14 @@ export async function prune(
   }
   if (failures.length > 0) result.error = new PruneError(`delete failed, errors: ${failures.join(';')};`, cause);
   return result;
+}
+
+/** The object in a version that the server has: the one it was applied in may have been removed meanwhile. */
+async function served(cluster: Cluster, ref: ObjectRef): Promise<ObjectRef> {
+  if ((await cluster.namespaced(ref)) !== undefined) return ref;
+  const group = groupOf(ref.apiVersion);
+  const [version] = (await cluster.servedVersions?.(group, ref.kind)) ?? [];
+  return version ? { ...ref, apiVersion: group === '' ? version : `${group}/${version}` } : ref;
 }
 
 async function readCandidates(

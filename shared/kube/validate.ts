@@ -22,7 +22,18 @@ export interface SetContext {
 export type Decision =
   | { do: 'nothing'; action: 'unchanged' | 'skipped' }
   | { do: 'apply'; action: Action; payload: KubeObject; cleanup: PatchOperation[] }
+  /** Nothing else is to be written: the apply itself is the validation. */
+  | { do: 'try'; payload: KubeObject; live: KubeObject | undefined }
   | { do: 'recreate'; payload: KubeObject; live: KubeObject };
+
+/**
+ * Whether the only object of a set that may need writing can be applied without a dry-run before: when it is refused,
+ * nothing was written either.
+ */
+export function canTry(context: SetContext, desired: KubeObject, live: KubeObject | undefined): boolean {
+  if (context.ignored(desired).length > 0 || context.policy.force(desired) || context.force) return false;
+  return !live || (!context.policy.force(live) && cleanupOf(context, desired, live).length === 0);
+}
 
 /** What can be said without asking the server; undefined when it must be asked. Pure. */
 export function decideLocally(
@@ -123,7 +134,7 @@ async function mayRecreate(
 }
 
 /** Whether the dry-run's result is another object than the live one: labels, annotations, everything but metadata and status. */
-function hasDrifted(live: KubeObject, dryRun: KubeObject, ignored: readonly string[]): boolean {
+export function hasDrifted(live: KubeObject, dryRun: KubeObject, ignored: readonly string[]): boolean {
   const [before, after] = ignored.length === 0 ? [live, dryRun] : [without(live, ignored), without(dryRun, ignored)];
   return (
     !jsonEqual(before.metadata?.labels ?? {}, after.metadata?.labels ?? {}) ||

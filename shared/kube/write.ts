@@ -4,9 +4,11 @@ import type { Clock } from '../ports/clock.ts';
 import { ApiError } from '../ports/cluster.ts';
 import { ObjectRefused } from './apply-error.ts';
 import type { Action } from './change.ts';
+import { jsonEqual } from './deep-equal.ts';
 import { cleanupPatch, type PatchOperation } from './managed-fields.ts';
 import { refOf, subjectOf } from './object-id.ts';
-import type { Decision, SetContext } from './validate.ts';
+import { appliedEntry } from './unchanged.ts';
+import { type Decision, hasDrifted, type SetContext } from './validate.ts';
 
 interface Waiting {
   timeoutMs: number;
@@ -22,6 +24,7 @@ export async function write(
   waiting: Waiting,
 ): Promise<Action> {
   if (decision.do === 'nothing') return decision.action;
+  if (decision.do === 'try') return tryApply(context, decision);
   try {
     if (decision.do === 'recreate') await remove(context, decision.live, waiting);
     else if (decision.cleanup.length > 0) await cleanUp(context, desired, decision.cleanup);
@@ -31,6 +34,35 @@ export async function write(
     throw new ObjectRefused(desired, 'apply', error);
   }
   return decision.do === 'recreate' ? 'created' : decision.action;
+}
+
+async function tryApply(context: SetContext, decision: Extract<Decision, { do: 'try' }>): Promise<Action> {
+  const { payload, live } = decision;
+  try {
+    const applied = await context.cluster.apply(payload, { fieldManager: context.manager, force: true });
+    if (!live) return 'created';
+    return changedBy(context.manager, payload, live, applied) ? 'configured' : 'unchanged';
+  } catch (error) {
+    throw new ObjectRefused(payload, 'dry-run', error);
+  }
+}
+
+/**
+ * Whether our apply changed the object. One that changes nothing leaves its version, and the time of our entry, as they
+ * were; a controller may have written between, which is no change of ours.
+ */
+function changedBy(manager: string, payload: KubeObject, live: KubeObject, applied: KubeObject): boolean {
+  if (applied.metadata.resourceVersion === live.metadata.resourceVersion) return false;
+  if (!jsonEqual(appliedEntry(live, manager), appliedEntry(applied, manager))) return true;
+  // The entry's time counts seconds only.
+  const { generation } = live.metadata;
+  if (generation === undefined ? hasDrifted(live, applied, []) : generation !== applied.metadata.generation)
+    return true;
+  return (['labels', 'annotations'] as const).some(field =>
+    Object.keys(payload.metadata[field] ?? {}).some(
+      key => live.metadata[field]?.[key] !== applied.metadata[field]?.[key],
+    ),
+  );
 }
 
 /** Deletes and waits until the object is gone, finalizers included. */

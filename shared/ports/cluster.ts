@@ -32,6 +32,8 @@ export interface Cluster {
   watch<T extends KubeObject = KubeObject>(type: TypeRef, options: WatchOptions): AsyncIterable<WatchEvent<T>>;
   /** Whether objects of the kind live in namespaces; undefined when the API server does not know the kind. */
   namespaced(type: TypeRef): Promise<boolean | undefined>;
+  /** Versions in which the API server has the kind, preferred first; empty when it does not know the kind. */
+  servedVersions?(group: string, kind: string): Promise<string[]>;
   /** Forgets discovery, after a CustomResourceDefinition was applied. */
   refreshDiscovery(): void;
   /** The same API server, acting as another user (Impersonate-User). */

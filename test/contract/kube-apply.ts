@@ -72,6 +72,20 @@ export function applyContract(target: KubeTarget): void {
       assert.deepEqual(applier.calls, { get: 5 });
     });
 
+    it('writes a single change with a single write, and words its refusal as a validation', async () => {
+      const { namespace, applier } = await open();
+      const set = (image: string) => [deployment(namespace, 'web', image), configMap(namespace, 'a', { a: '1' })];
+      await applier.apply(set('nginx:1'));
+      assert.deepEqual(await applier.apply(set('nginx:2')), [
+        `ConfigMap/${namespace}/a unchanged`,
+        `Deployment/${namespace}/web configured`,
+      ]);
+      assert.deepEqual(applier.calls, { get: 2, apply: 1 });
+      const broken = set('nginx:2');
+      broken[0]!.spec.replicas = -1;
+      assert.match((await refused(applier.apply(broken))).message, /^Deployment\/.*\/web dry-run failed \(Invalid\): /);
+    });
+
     it('reads a kind of many objects by one list', async () => {
       const { namespace, applier } = await open();
       const objects = Array.from({ length: 40 }, (_, i) => configMap(namespace, `c${i}`, { i: `${i}` }));
@@ -115,13 +129,20 @@ export function applyContract(target: KubeTarget): void {
       assert.deepEqual(applier.calls, { get: 3 });
     });
 
-    it('asks the server where it cannot know, and finds the object unchanged', async () => {
-      const { namespace, applier } = await open();
-      const web = deployment(namespace, 'web', 'nginx:1');
-      web.spec.template.spec.containers[0].resources = { requests: { cpu: '1e-1' } };
-      await applier.apply([web]);
-      assert.deepEqual(await applier.apply([web]), [`Deployment/${namespace}/web unchanged`]);
+    it('asks the server where it cannot know, and finds the objects unchanged', async () => {
+      const { namespace, applier, client } = await open();
+      const odd = (name: string) => {
+        const object = deployment(namespace, name, 'nginx:1');
+        object.spec.template.spec.containers[0].resources = { requests: { cpu: '1e-1' } };
+        return object;
+      };
+      await applier.apply([odd('a'), odd('b')]);
+      const unchanged = ['a', 'b'].map(name => `Deployment/${namespace}/${name} unchanged`);
+      assert.deepEqual(await applier.apply([odd('a'), odd('b')]), unchanged);
       assert.equal(applier.calls.apply, undefined);
+      const before = (await client.get(deployments, namespace, 'a'))?.metadata.generation;
+      assert.deepEqual(await applier.apply([odd('a')]), unchanged.slice(0, 1));
+      assert.equal((await client.get(deployments, namespace, 'a'))?.metadata.generation, before);
     });
 
     it('removes a field that the manifest no longer has, and keeps those of other managers', async () => {

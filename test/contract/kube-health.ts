@@ -60,6 +60,37 @@ export function healthContract(target: KubeTarget): void {
       assert.ok(await server.client.get(configMaps, namespace, 'keep'));
     });
 
+    it('finds objects whose version is no longer served', async () => {
+      const namespace = await server.namespace();
+      const { client } = server;
+      const applier = new Applier(client, namespace);
+      const group = `${namespace}.example.com`;
+      const definition = widgetDefinition(group);
+      const [v1] = definition.spec.versions;
+      definition.spec.versions = [{ ...v1, name: 'v1alpha1', storage: false }, v1];
+      const widget = {
+        apiVersion: `${group}/v1alpha1`,
+        kind: 'Widget',
+        metadata: { name: 'w', namespace },
+        spec: { size: 1 },
+      };
+      await applier.apply([definition, widget]);
+      const entries = applier.inventory.filter(entry => entry.id.endsWith('_Widget'));
+      assert.deepEqual(
+        entries.map(entry => entry.v),
+        ['v1alpha1'],
+      );
+      definition.spec.versions = [v1];
+      await applier.apply([definition]);
+      await until(async () => {
+        client.refreshDiscovery();
+        return (await client.servedVersions(group, 'Widget')).join() === 'v1';
+      });
+      const result = await prune(client, entries, { owner: owner(namespace) });
+      assert.deepEqual(result.changes.map(changeText), [`Widget/${namespace}/w deleted`]);
+      assert.equal(await client.get({ apiVersion: `${group}/v1`, kind: 'Widget' }, namespace, 'w'), undefined);
+    });
+
     it('spares what opts out, what another owner claims, and counts the absent as deleted', async () => {
       const namespace = await server.namespace();
       const { client } = server;
