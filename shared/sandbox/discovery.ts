@@ -104,7 +104,7 @@ export class Discovery {
       kind: 'APIResourceList',
       apiVersion: 'v1',
       groupVersion: apiVersionOf(group, version),
-      resources: resources.sort((a, b) => (String(a['name']) < String(b['name']) ? -1 : 1)),
+      resources: resources.sort((a, b) => (String(a.name) < String(b.name) ? -1 : 1)),
     };
   }
 
@@ -137,7 +137,7 @@ export class Discovery {
           singularResource: review.singular,
           verbs: ['create'],
         });
-    return entries.sort((a, b) => (String(a['resource']) < String(b['resource']) ? -1 : 1));
+    return entries.sort((a, b) => (String(a.resource) < String(b.resource) ? -1 : 1));
   }
 }
 

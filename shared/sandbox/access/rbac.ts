@@ -90,21 +90,21 @@ export class Authorizer {
   }
 
   #grant(binding: KubeObject, namespace: string): Granted {
-    const { kind, name } = binding['roleRef'] as { kind: string; name: string };
+    const { kind, name } = binding.roleRef as { kind: string; name: string };
     const role =
       kind === 'ClusterRole'
         ? this.#store.get(`${rbac}/clusterroles`, '', name)
         : this.#store.get(`${rbac}/roles`, namespace, name);
     const bindingName = namespace ? `${binding.metadata.name}/${namespace}` : binding.metadata.name;
     return {
-      rules: (role?.object['rules'] ?? []) as PolicyRule[],
+      rules: (role?.object.rules ?? []) as PolicyRule[],
       via: `allowed by ${binding.kind} "${bindingName}" of ${kind} "${name}"`,
     };
   }
 }
 
 function binds(binding: KubeObject, user: User, namespace: string): boolean {
-  return ((binding['subjects'] ?? []) as Subject[]).some(subject => {
+  return ((binding.subjects ?? []) as Subject[]).some(subject => {
     switch (subject.kind) {
       case 'User':
         return subject.name === user.name;

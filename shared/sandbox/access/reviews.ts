@@ -45,9 +45,9 @@ export class Reviews {
       case 'SelfSubjectReview':
         return { ...review, metadata: this.#created(), status: { userInfo: userInfo(user) } };
       case 'TokenReview':
-        return { ...review, status: this.#reviewToken(String(review.spec['token'] ?? '')) };
+        return { ...review, status: this.#reviewToken(String(review.spec.token ?? '')) };
       case 'SelfSubjectRulesReview':
-        return { ...review, status: this.#rules(user, String(review.spec['namespace'] ?? '')) };
+        return { ...review, status: this.#rules(user, String(review.spec.namespace ?? '')) };
       case 'SelfSubjectAccessReview':
         return { ...review, status: this.#access(kind, review.spec, user) };
       default:

@@ -42,14 +42,14 @@ export class RoleAggregation {
     const roles = [...store.collection(resource).entries()];
     let changed = false;
     for (const { name, object } of roles) {
-      if (!object['aggregationRule'] || object.metadata.deletionTimestamp) continue;
+      if (!object.aggregationRule || object.metadata.deletionTimestamp) continue;
       const rules = gather(
         object,
         roles.map(role => role.object),
       );
-      if (sameValue(rules, object['rules'] ?? [])) continue;
+      if (sameValue(rules, object.rules ?? [])) continue;
       const next = clone(store.get(resource, '', name)!.object);
-      next['rules'] = rules;
+      next.rules = rules;
       store.put(resource, next);
       changed = true;
     }
@@ -59,11 +59,11 @@ export class RoleAggregation {
 
 function gather(role: KubeObject, roles: KubeObject[]): PolicyRule[] {
   const rules: PolicyRule[] = [];
-  for (const selector of (role['aggregationRule'].clusterRoleSelectors ?? []) as unknown[]) {
+  for (const selector of (role.aggregationRule.clusterRoleSelectors ?? []) as unknown[]) {
     const matches = parseLabelSelector(formatLabelSelector(selector));
     for (const other of roles) {
       if (other.metadata.name === role.metadata.name || !matches(other.metadata.labels)) continue;
-      for (const rule of (other['rules'] ?? []) as PolicyRule[])
+      for (const rule of (other.rules ?? []) as PolicyRule[])
         if (!rules.some(known => sameValue(known, rule))) rules.push(rule);
     }
   }

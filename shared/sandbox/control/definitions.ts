@@ -34,7 +34,7 @@ export class DefinitionController {
   #changed({ type, entry }: Change): void {
     if (entry.resource === resource) {
       if (type !== 'DELETED') this.#serve(entry);
-      else this.#kernel.registry.unregister(entry.object['spec'].group, entry.object['spec'].names.plural);
+      else this.#kernel.registry.unregister(entry.object.spec.group, entry.object.spec.names.plural);
     } else if (type === 'DELETED') {
       const [group = '', plural = ''] = entry.resource.split('/');
       if (this.#kernel.store.get(resource, '', `${plural}.${group}`)?.object.metadata.deletionTimestamp)
@@ -51,7 +51,7 @@ export class DefinitionController {
     const { store, registry } = this.#kernel;
     const entry = store.get(resource, '', name);
     if (!entry?.object.metadata.finalizers?.includes(cleanup) || !entry.object.metadata.deletionTimestamp) return;
-    const { group, names } = entry.object['spec'] as { group: string; names: { plural: string } };
+    const { group, names } = entry.object.spec as { group: string; names: { plural: string } };
     const definition = registry.get(group, names.plural);
     const instances = store.collection(`${group}/${names.plural}`);
     if (definition)

@@ -44,7 +44,7 @@ export class NamespaceController {
     const entry = this.#kernel.store.get('/namespaces', '', name);
     if (!entry) return;
     if (!entry.object.metadata.deletionTimestamp) this.ensureServiceAccount(name);
-    else if (((entry.object['spec']?.finalizers ?? []) as string[]).includes('kubernetes')) this.#empty(entry);
+    else if (((entry.object.spec?.finalizers ?? []) as string[]).includes('kubernetes')) this.#empty(entry);
   }
 
   ensureServiceAccount(namespace: string): void {
@@ -75,7 +75,7 @@ export class NamespaceController {
     const next = clone(current.object);
     if (remaining.length > 0) this.#tellRemaining(next, current.object, remaining);
     else {
-      next['spec'].finalizers = (next['spec'].finalizers as string[]).filter(finalizer => finalizer !== 'kubernetes');
+      next.spec.finalizers = (next.spec.finalizers as string[]).filter(finalizer => finalizer !== 'kubernetes');
       if (mayBeRemoved(next)) store.remove({ ...current, object: next });
       else store.put('/namespaces', next);
     }
@@ -108,11 +108,11 @@ export class NamespaceController {
           ]
         : []),
     ];
-    const before = JSON.stringify(((current['status']?.conditions ?? []) as { message: string }[]).map(c => c.message));
+    const before = JSON.stringify(((current.status?.conditions ?? []) as { message: string }[]).map(c => c.message));
     if (before === JSON.stringify(conditions.map(condition => condition.message))) return;
     const lastTransitionTime = timestamp(this.#kernel.now());
-    next['status'] = {
-      ...next['status'],
+    next.status = {
+      ...next.status,
       conditions: conditions.map(({ type, ...rest }) => ({ type, status: 'True', lastTransitionTime, ...rest })),
     };
     this.#kernel.store.put('/namespaces', next);

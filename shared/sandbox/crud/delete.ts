@@ -98,15 +98,15 @@ function mark(kernel: Kernel, definition: ResourceDefinition, next: KubeObject, 
   if (metadata.generation) metadata.generation++;
   if (definition.storageKey === '/namespaces') {
     delete metadata.deletionGracePeriodSeconds;
-    next['status'] = { ...next['status'], phase: 'Terminating' };
+    next.status = { ...next.status, phase: 'Terminating' };
   }
 }
 
 /** Only a pod that runs on a node gets time to end; the kubelet (here: the simulation) deletes it with 0 then. */
 function gracePeriod(definition: ResourceDefinition, object: KubeObject, options: DeleteOptions): number {
-  if (definition.storageKey !== '/pods' || !object['spec']?.nodeName) return 0;
-  if (['Succeeded', 'Failed'].includes(object['status']?.phase)) return 0;
-  return options.gracePeriodSeconds ?? object['spec'].terminationGracePeriodSeconds ?? 30;
+  if (definition.storageKey !== '/pods' || !object.spec?.nodeName) return 0;
+  if (['Succeeded', 'Failed'].includes(object.status?.phase)) return 0;
+  return options.gracePeriodSeconds ?? object.spec.terminationGracePeriodSeconds ?? 30;
 }
 
 function sameMarks(before: KubeObject, after: KubeObject): boolean {

@@ -5,6 +5,6 @@ export function mayBeRemoved(object: KubeObject): boolean {
   const { deletionTimestamp, deletionGracePeriodSeconds = 0, finalizers = [] } = object.metadata;
   if (!deletionTimestamp || finalizers.length > 0 || deletionGracePeriodSeconds > 0) return false;
   if (object.kind === 'Namespace' && object.apiVersion === 'v1')
-    return ((object['spec']?.finalizers ?? []) as string[]).length === 0;
+    return ((object.spec?.finalizers ?? []) as string[]).length === 0;
   return true;
 }

@@ -51,8 +51,7 @@ function fieldValue(target: Target, entry: Entry, path: string): string {
   if (path === 'metadata.name') return entry.name;
   if (path === 'metadata.namespace') return entry.namespace;
   const object = inVersion(target, entry);
-  if (object.kind === 'Event' && path === 'source')
-    return object['source']?.component || object['reportingComponent'] || '';
+  if (object.kind === 'Event' && path === 'source') return object.source?.component || object.reportingComponent || '';
   let value: unknown = object;
   for (const part of path.split('.')) value = (value as Record<string, unknown> | undefined | null)?.[part];
   if (value === undefined || value === null)

@@ -39,7 +39,7 @@ function scaleOf(target: Target, object: KubeObject): KubeObject {
 
 /** ReplicationControllers select by a plain map, all others by a LabelSelector. */
 function workloadSelector(object: KubeObject): string {
-  const selector = object['spec']?.selector;
+  const selector = object.spec?.selector;
   return formatLabelSelector(object.kind === 'ReplicationController' ? { matchLabels: selector } : selector);
 }
 
@@ -55,7 +55,7 @@ export function writeScale(
   const scale = change(scaleOf(target, live));
   if (scale.kind !== 'Scale')
     throw badRequest(`the kind in the data (${scale.kind}) does not match the expected kind (Scale)`);
-  const replicas: unknown = scale['spec']?.replicas ?? 0;
+  const replicas: unknown = scale.spec?.replicas ?? 0;
   if (typeof replicas !== 'number' || !Number.isInteger(replicas) || replicas < 0)
     throw invalid('autoscaling', 'Scale', target.name, [
       {

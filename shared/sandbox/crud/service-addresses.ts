@@ -17,7 +17,7 @@ function services(kernel: Kernel): KubeObject[] {
 
 /** Gives a service what its type calls for: a cluster address, node ports. */
 export function allocateService(service: KubeObject, kernel: Kernel): void {
-  service['spec'] ??= {};
+  service.spec ??= {};
   const { spec } = service;
   if (spec.type === 'ExternalName') return;
   allocateAddress(service, kernel);
@@ -33,7 +33,7 @@ function allocateAddress(service: KubeObject, kernel: Kernel): void {
     spec.clusterIPs = ['None'];
     return;
   }
-  const taken = new Set(services(kernel).map(other => other['spec']?.clusterIP as string | undefined));
+  const taken = new Set(services(kernel).map(other => other.spec?.clusterIP as string | undefined));
   if (spec.clusterIP) {
     if (taken.has(spec.clusterIP))
       throw invalid('', 'Service', service.metadata.name, [
@@ -57,9 +57,9 @@ function allocateAddress(service: KubeObject, kernel: Kernel): void {
 
 function allocateNodePorts(service: KubeObject, kernel: Kernel): void {
   const taken = new Set(
-    services(kernel).flatMap(other => ((other['spec']?.ports ?? []) as ServicePort[]).map(port => port.nodePort)),
+    services(kernel).flatMap(other => ((other.spec?.ports ?? []) as ServicePort[]).map(port => port.nodePort)),
   );
-  for (const port of (service['spec'].ports ?? []) as ServicePort[]) {
+  for (const port of (service.spec.ports ?? []) as ServicePort[]) {
     if (port.nodePort) continue;
     let candidate: number;
     do candidate = firstNodePort + Math.floor(Math.random() * nodePortCount);
@@ -71,9 +71,9 @@ function allocateNodePorts(service: KubeObject, kernel: Kernel): void {
 
 /** Carries over what was allocated, and gives back what the new type has no use for. */
 export function releaseOnTypeChange(service: KubeObject, live: KubeObject, kernel: Kernel): void {
-  service['spec'] ??= {};
+  service.spec ??= {};
   const { spec } = service;
-  const old = live['spec'] ?? {};
+  const old = live.spec ?? {};
   if (spec.type === 'ExternalName') {
     for (const field of ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy']) delete spec[field];
     return;

@@ -16,7 +16,7 @@ interface CrdCondition {
 
 /** Whether the definition's names were accepted once, so that it is served. */
 export function isEstablished(crd: KubeObject): boolean {
-  const conditions = (crd['status']?.conditions ?? []) as CrdCondition[];
+  const conditions = (crd.status?.conditions ?? []) as CrdCondition[];
   return conditions.some(condition => condition.type === 'Established' && condition.status === 'True');
 }
 
@@ -33,7 +33,7 @@ export function settleDefinition(crd: KubeObject, kernel: Kernel): void {
   names.singular ||= String(names.kind).toLowerCase();
   names.listKind ||= `${names.kind}List`;
   spec.conversion ??= { strategy: 'None' };
-  const status = { ...crd['status'] };
+  const status = { ...crd.status };
   const clash = nameClash(crd, kernel);
   status.acceptedNames = clash ? (status.acceptedNames ?? { plural: '', kind: '' }) : clone(names);
   const stored = (spec.versions as { name: string; storage: boolean }[]).find(version => version.storage);
@@ -54,7 +54,7 @@ export function settleDefinition(crd: KubeObject, kernel: Kernel): void {
   const now = timestamp(kernel.now());
   const others = before.filter(condition => !['NamesAccepted', 'Established'].includes(condition.type));
   status.conditions = [...[accepted, established].map(condition => timed(condition, before, now)), ...others];
-  crd['status'] = status;
+  crd.status = status;
 }
 
 function timed(condition: Omit<CrdCondition, 'lastTransitionTime'>, before: CrdCondition[], now: string): CrdCondition {
@@ -71,7 +71,7 @@ function timed(condition: Omit<CrdCondition, 'lastTransitionTime'>, before: CrdC
 }
 
 function nameClash(crd: KubeObject, kernel: Kernel): { reason: string; message: string } | undefined {
-  const { group, names } = crd['spec'] as {
+  const { group, names } = crd.spec as {
     group: string;
     names: { plural: string; singular: string; kind: string; listKind: string; shortNames?: string[] };
   };

@@ -10,32 +10,32 @@ type Prepare = (object: KubeObject, kernel: Kernel, live: KubeObject | undefined
 /** What the API server itself writes into new objects of some built-in kinds, before they are validated. By storage key. */
 const onCreate: Record<string, Prepare> = {
   '/namespaces': namespace => {
-    namespace['spec'] = { ...namespace['spec'], finalizers: ['kubernetes'] };
-    namespace['status'] = { phase: 'Active' };
+    namespace.spec = { ...namespace.spec, finalizers: ['kubernetes'] };
+    namespace.status = { phase: 'Active' };
   },
   '/pods': preparePod,
   '/services': (service, kernel) => {
     allocateService(service, kernel);
-    service['status'] = { loadBalancer: {} };
+    service.status = { loadBalancer: {} };
   },
   '/persistentvolumeclaims': claim => {
-    claim['status'] = { phase: 'Pending' };
+    claim.status = { phase: 'Pending' };
   },
   '/persistentvolumes': volume => {
-    volume['status'] = { phase: 'Pending' };
+    volume.status = { phase: 'Pending' };
   },
   'batch/jobs': prepareJob,
   'apps/replicasets': object => {
-    object['status'] = { replicas: 0 };
+    object.status = { replicas: 0 };
   },
   '/replicationcontrollers': object => {
-    object['status'] = { replicas: 0 };
+    object.status = { replicas: 0 };
   },
   'apps/statefulsets': object => {
-    object['status'] = { replicas: 0, availableReplicas: 0 };
+    object.status = { replicas: 0, availableReplicas: 0 };
   },
   'apps/daemonsets': object => {
-    object['status'] = {
+    object.status = {
       currentNumberScheduled: 0,
       numberMisscheduled: 0,
       desiredNumberScheduled: 0,
@@ -43,13 +43,13 @@ const onCreate: Record<string, Prepare> = {
     };
   },
   'networking.k8s.io/ingresses': object => {
-    object['status'] = { loadBalancer: {} };
+    object.status = { loadBalancer: {} };
   },
   'policy/poddisruptionbudgets': object => {
-    object['status'] = { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 };
+    object.status = { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 };
   },
   'autoscaling/horizontalpodautoscalers': object => {
-    object['status'] = { desiredReplicas: 0, currentMetrics: null };
+    object.status = { desiredReplicas: 0, currentMetrics: null };
   },
 };
 
@@ -72,8 +72,8 @@ const ownStatus = new Set(['/nodes', '/events']);
 export function prepareCreate(target: Target, object: KubeObject, kernel: Kernel): void {
   const { definition, version } = target;
   if (version.status && !ownStatus.has(definition.storageKey)) {
-    delete object['status'];
-    if (definition.builtin) object['status'] = {};
+    delete object.status;
+    if (definition.builtin) object.status = {};
   }
   if (!definition.builtin) return;
   onCreate[definition.storageKey]?.(object, kernel, undefined);
@@ -91,12 +91,12 @@ function mergeStringData(secret: KubeObject): void {
     key,
     Buffer.from(value).toString('base64'),
   ]);
-  secret['data'] = { ...secret['data'], ...Object.fromEntries(encoded) };
-  delete secret['stringData'];
+  secret.data = { ...secret.data, ...Object.fromEntries(encoded) };
+  delete secret.stringData;
 }
 
 function preparePod(pod: KubeObject, kernel: Kernel): void {
-  pod['spec'] ??= {};
+  pod.spec ??= {};
   const { spec } = pod;
   const namespace = pod.metadata.namespace ?? '';
   const account: string = spec.serviceAccountName || spec.serviceAccount || 'default';
@@ -108,13 +108,13 @@ function preparePod(pod: KubeObject, kernel: Kernel): void {
       pod.metadata.name,
       `error looking up service account ${namespace}/${account}: serviceaccount "${account}" not found`,
     );
-  pod['status'] = { phase: 'Pending', qosClass: podQualityOfService(spec) };
+  pod.status = { phase: 'Pending', qosClass: podQualityOfService(spec) };
 }
 
 /** A job's pods are told apart by the job's uid, unless `manualSelector` says that the author sees to it. */
 function prepareJob(job: KubeObject): void {
-  job['status'] = {};
-  job['spec'] ??= {};
+  job.status = {};
+  job.spec ??= {};
   const { spec } = job;
   if (spec.manualSelector) return;
   const uid = job.metadata.uid!;

@@ -253,8 +253,8 @@ function carryMetadata(target: Target, next: KubeObject, live: KubeObject): void
   }
   delete (metadata as { selfLink?: string }).selfLink;
   if (target.definition.storageKey === '/namespaces' && target.subresource !== 'finalize') {
-    next['spec'] = { ...next['spec'], finalizers: live['spec']?.finalizers };
-    if (next['spec'].finalizers === undefined) delete next['spec'].finalizers;
+    next.spec = { ...next.spec, finalizers: live.spec?.finalizers };
+    if (next.spec.finalizers === undefined) delete next.spec.finalizers;
   }
 }
 
@@ -263,15 +263,15 @@ function keepsOwnStatus(target: Target): boolean {
 }
 
 function keepStatus(next: KubeObject, live: KubeObject): void {
-  if (live['status'] === undefined) delete next['status'];
-  else next['status'] = clone(live['status']);
+  if (live.status === undefined) delete next.status;
+  else next.status = clone(live.status);
 }
 
 /** What a write of the status subresource amounts to: the live object with another status. */
 function statusOnly(target: Target, given: KubeObject, live: KubeObject): KubeObject {
   const next = clone(live);
-  if (given['status'] === undefined) delete next['status'];
-  else next['status'] = given['status'];
+  if (given.status === undefined) delete next.status;
+  else next.status = given.status;
   // Built-in kinds let annotations and labels through their status endpoint; custom ones nothing but managedFields.
   if (target.definition.builtin) {
     if (given.metadata.annotations) next.metadata.annotations = given.metadata.annotations;

@@ -85,10 +85,10 @@ export function watchOptions(query: URLSearchParams): WatchOptions {
 /** DeleteOptions out of the body, or out of the query when there is no body. */
 export function deleteOptions(body: unknown, query: URLSearchParams): DeleteOptions {
   const fromQuery: Record<string, unknown> = {};
-  if (query.has('gracePeriodSeconds')) fromQuery['gracePeriodSeconds'] = count(query, 'gracePeriodSeconds');
-  if (query.has('propagationPolicy')) fromQuery['propagationPolicy'] = query.get('propagationPolicy');
-  if (query.has('orphanDependents')) fromQuery['orphanDependents'] = isTrue(query, 'orphanDependents');
-  if (query.has('dryRun')) fromQuery['dryRun'] = query.getAll('dryRun');
+  if (query.has('gracePeriodSeconds')) fromQuery.gracePeriodSeconds = count(query, 'gracePeriodSeconds');
+  if (query.has('propagationPolicy')) fromQuery.propagationPolicy = query.get('propagationPolicy');
+  if (query.has('orphanDependents')) fromQuery.orphanDependents = isTrue(query, 'orphanDependents');
+  if (query.has('dryRun')) fromQuery.dryRun = query.getAll('dryRun');
   const given = body ?? fromQuery;
   const parsed = DeleteOptions.safeParse(given);
   if (!parsed.success) throw badRequest(`the DeleteOptions are not valid: ${z.prettifyError(parsed.error)}`);

@@ -36,7 +36,7 @@ export function addKind(
   into[component] = {
     ...schema,
     properties: {
-      ...(schema['properties'] as Json | undefined),
+      ...(schema.properties as Json | undefined),
       ...typeMeta,
       metadata: { description: "The object's metadata.", allOf: [reference(`${meta}.ObjectMeta`)] },
     },
@@ -56,6 +56,6 @@ export function addKind(
 }
 
 function typeField(name: string): Json {
-  const properties = kubernetes().schemas['io.k8s.api.core.v1.ConfigMap']?.['properties'] as Record<string, Json>;
+  const properties = kubernetes().schemas['io.k8s.api.core.v1.ConfigMap']?.properties as Record<string, Json>;
   return properties[name]!;
 }

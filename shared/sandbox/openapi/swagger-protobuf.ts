@@ -53,32 +53,32 @@ function double(number: number, value: number): Buffer {
 
 function schema(source: Json): Buffer {
   const parts: Buffer[] = [
-    text(1, source['$ref']),
-    text(2, source['format']),
-    text(3, source['title']),
-    text(4, source['description']),
-    text(13, source['pattern']),
+    text(1, source.$ref),
+    text(2, source.format),
+    text(3, source.title),
+    text(4, source.description),
+    text(13, source.pattern),
   ];
-  if (source['default'] !== undefined) parts.push(field(5, field(2, JSON.stringify(source['default']))));
+  if (source.default !== undefined) parts.push(field(5, field(2, JSON.stringify(source.default))));
   for (const [name, number] of Object.entries(numbers))
     if (typeof source[name] === 'number') parts.push(double(number, source[name]));
   for (const [name, number] of Object.entries(flags)) parts.push(flag(number, source[name]));
   for (const [name, number] of Object.entries(counts))
     if (typeof source[name] === 'number') parts.push(varint(number << 3), varint(source[name]));
-  for (const name of (source['required'] ?? []) as string[]) parts.push(field(19, name));
-  for (const value of (source['enum'] ?? []) as unknown[]) parts.push(field(20, field(2, JSON.stringify(value))));
-  if (typeof source['type'] === 'string') parts.push(field(22, field(1, source['type'])));
+  for (const name of (source.required ?? []) as string[]) parts.push(field(19, name));
+  for (const value of (source.enum ?? []) as unknown[]) parts.push(field(20, field(2, JSON.stringify(value))));
+  if (typeof source.type === 'string') parts.push(field(22, field(1, source.type)));
   return Buffer.concat([...parts, ...nested(source), ...extensions(31, source)]);
 }
 
 function nested(source: Json): Buffer[] {
   const parts: Buffer[] = [];
-  const additional = source['additionalProperties'];
+  const additional = source.additionalProperties;
   if (typeof additional === 'boolean') parts.push(field(21, flag(2, additional)));
   else if (additional) parts.push(field(21, field(1, schema(additional as Json))));
-  if (source['items']) parts.push(field(23, field(1, schema(source['items'] as Json))));
-  for (const one of (source['allOf'] ?? []) as Json[]) parts.push(field(24, schema(one)));
-  if (source['properties']) parts.push(field(25, schemas(source['properties'] as Record<string, Json>)));
+  if (source.items) parts.push(field(23, field(1, schema(source.items as Json))));
+  for (const one of (source.allOf ?? []) as Json[]) parts.push(field(24, schema(one)));
+  if (source.properties) parts.push(field(25, schemas(source.properties as Record<string, Json>)));
   return parts;
 }
 
@@ -87,32 +87,27 @@ function schemas(source: Record<string, Json>): Buffer {
 }
 
 function parameter(source: Json): Buffer {
-  if (source['in'] === 'body') {
+  if (source.in === 'body') {
     const parts = [
-      text(2, source['name']),
+      text(2, source.name),
       text(3, 'body'),
-      flag(4, source['required']),
+      flag(4, source.required),
       field(5, schema({ type: 'object' })),
     ];
     return field(1, field(1, Buffer.concat(parts)));
   }
-  const common = [
-    flag(1, source['required']),
-    text(2, source['in']),
-    text(3, source['description']),
-    text(4, source['name']),
-  ];
-  const inPath = source['in'] === 'path';
-  const parts = [...common, text(inPath ? 5 : 6, source['type']), flag(inPath ? 19 : 20, source['uniqueItems'])];
+  const common = [flag(1, source.required), text(2, source.in), text(3, source.description), text(4, source.name)];
+  const inPath = source.in === 'path';
+  const parts = [...common, text(inPath ? 5 : 6, source.type), flag(inPath ? 19 : 20, source.uniqueItems)];
   return field(1, field(2, field(inPath ? 4 : 3, Buffer.concat(parts))));
 }
 
 function operation(source: Json): Buffer {
-  const responses = Object.entries((source['responses'] ?? {}) as Record<string, Json>).map(([code, one]) =>
-    named(1, code, field(1, text(1, one['description']))),
+  const responses = Object.entries((source.responses ?? {}) as Record<string, Json>).map(([code, one]) =>
+    named(1, code, field(1, text(1, one.description))),
   );
   return Buffer.concat([
-    ...((source['parameters'] ?? []) as Json[]).map(one => field(8, parameter(one))),
+    ...((source.parameters ?? []) as Json[]).map(one => field(8, parameter(one))),
     field(9, Buffer.concat(responses)),
     ...extensions(13, source),
   ]);
@@ -124,18 +119,18 @@ function pathItem(source: Json): Buffer {
   const parts: Buffer[] = [];
   for (const [method, number] of Object.entries(methods))
     if (source[method]) parts.push(field(number, operation(source[method] as Json)));
-  for (const one of (source['parameters'] ?? []) as Json[]) parts.push(field(9, parameter(one)));
+  for (const one of (source.parameters ?? []) as Json[]) parts.push(field(9, parameter(one)));
   return Buffer.concat(parts);
 }
 
 /** The bytes of a document that `swagger()` made. */
 export function swaggerProtobuf(document: Json): Buffer {
-  const info = document['info'] as Json;
-  const paths = Object.entries(document['paths'] as Record<string, Json>);
+  const info = document.info as Json;
+  const paths = Object.entries(document.paths as Record<string, Json>);
   return Buffer.concat([
     field(1, '2.0'),
-    field(2, Buffer.concat([text(1, info['title']), text(2, info['version'])])),
+    field(2, Buffer.concat([text(1, info.title), text(2, info.version)])),
     field(8, Buffer.concat(paths.map(([path, item]) => named(2, path, pathItem(item))))),
-    field(9, schemas(document['definitions'] as Record<string, Json>)),
+    field(9, schemas(document.definitions as Record<string, Json>)),
   ]);
 }

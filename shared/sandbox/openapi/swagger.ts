@@ -29,8 +29,8 @@ function rewrite(value: unknown): unknown {
       result[key] = field.replace('#/components/schemas/', '#/definitions/');
     else result[key] = rewrite(field);
   }
-  const only = result['allOf'];
-  if (Array.isArray(only) && only.length === 1 && result['type'] === undefined) {
+  const only = result.allOf;
+  if (Array.isArray(only) && only.length === 1 && result.type === undefined) {
     const { allOf: _, default: __, ...rest } = result;
     return { ...rest, ...(only[0] as Json) };
   }
@@ -52,7 +52,7 @@ function isProperties(value: object): boolean {
 const methods = ['get', 'put', 'post', 'patch', 'delete'];
 
 function pathItem(item: Json): Json {
-  const result: Json = { parameters: ((item['parameters'] ?? []) as Json[]).map(parameter) };
+  const result: Json = { parameters: ((item.parameters ?? []) as Json[]).map(parameter) };
   for (const method of methods) {
     const operation = item[method] as Json | undefined;
     if (!operation) continue;
@@ -60,7 +60,7 @@ function pathItem(item: Json): Json {
     const body = requestBody ? [{ in: 'body', name: 'body', required: true, schema: { type: 'object' } }] : [];
     const descriptions = Object.entries(responses as Record<string, Json>).map(([code, one]) => [
       code,
-      { description: one['description'] },
+      { description: one.description },
     ]);
     result[method] = {
       ...rest,

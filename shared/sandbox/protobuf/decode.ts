@@ -64,8 +64,8 @@ export function decodeObject(bytes: Buffer): Record<string, unknown> {
   if (!bytes.subarray(0, 4).equals(magic))
     throw new ProtobufError('it does not begin with the mark of Kubernetes objects');
   const envelope = decodeMessage('k8s.io.apimachinery.pkg.runtime.Unknown', bytes.subarray(4), 0);
-  const { apiVersion = '', kind = '' } = (envelope['typeMeta'] ?? {}) as { apiVersion?: string; kind?: string };
-  const raw = Buffer.from(String(envelope['raw'] ?? ''), 'base64');
+  const { apiVersion = '', kind = '' } = (envelope.typeMeta ?? {}) as { apiVersion?: string; kind?: string };
+  const raw = Buffer.from(String(envelope.raw ?? ''), 'base64');
   const name = messageNameOf(apiVersion, kind);
   return { apiVersion, kind, ...decodeMessage(name, raw, 0) };
 }
@@ -161,16 +161,16 @@ function decodeSpecial(name: string, bytes: Buffer, depth: number): unknown {
     case 'MicroTime':
       return timeOf(fields, name.endsWith('MicroTime'));
     case 'Quantity':
-      return fields['string'] ?? '0';
+      return fields.string ?? '0';
     case 'IntOrString':
-      return fields['type'] === 1 ? (fields['strVal'] ?? '') : (fields['intVal'] ?? 0);
+      return fields.type === 1 ? (fields.strVal ?? '') : (fields.intVal ?? 0);
     case 'FieldsV1':
-      return embedded(fields['Raw']);
+      return embedded(fields.Raw);
     case 'RawExtension':
-      return embedded(fields['raw']);
+      return embedded(fields.raw);
     case 'ExtraValue':
     case 'Verbs':
-      return fields['items'] ?? [];
+      return fields.items ?? [];
     default:
       return fields;
   }

@@ -43,7 +43,7 @@ function read(text: string): void {
   const room = /^package (\S+);/m.exec(text)![1]!;
   for (const [, name, body] of text.matchAll(/^message (\w+) \{\n([\s\S]*?)^\}/gm)) {
     const full = `${room}.${name}`;
-    const properties = kubernetes().schemas[full.replace('k8s.io.', 'io.k8s.')]?.['properties'] as object | undefined;
+    const properties = kubernetes().schemas[full.replace('k8s.io.', 'io.k8s.')]?.properties as object | undefined;
     messages[full] = [...body!.matchAll(fieldPattern)].map(match => field(room, properties, match));
   }
 }

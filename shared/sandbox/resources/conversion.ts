@@ -49,13 +49,13 @@ function isCpu(metric: Metric): boolean {
 }
 
 function autoscalerToV1(object: KubeObject): KubeObject {
-  const { metrics = [], behavior, ...spec } = (object['spec'] ?? {}) as { metrics?: Metric[]; behavior?: unknown };
+  const { metrics = [], behavior, ...spec } = (object.spec ?? {}) as { metrics?: Metric[]; behavior?: unknown };
   const cpu = metrics.find(isCpu);
   const others = metrics.filter(metric => metric !== cpu);
   const annotations: Record<string, string> = { ...object.metadata.annotations };
   if (others.length > 0) annotations[metricsAnnotation] = JSON.stringify(others);
   if (behavior) annotations['autoscaling.alpha.kubernetes.io/behavior'] = JSON.stringify(behavior);
-  const { currentMetrics, conditions, ...status } = (object['status'] ?? {}) as Record<string, unknown>;
+  const { currentMetrics, conditions, ...status } = (object.status ?? {}) as Record<string, unknown>;
   const current = (currentMetrics as Metric[] | undefined)?.find(metric => metric.resource?.name === 'cpu');
   const target = cpu?.resource?.target?.averageUtilization;
   const percentage = current?.resource?.current?.averageUtilization;
@@ -69,7 +69,7 @@ function autoscalerToV1(object: KubeObject): KubeObject {
 }
 
 function autoscalerToV2(object: KubeObject): KubeObject {
-  const { targetCPUUtilizationPercentage, ...spec } = (object['spec'] ?? {}) as Record<string, unknown>;
+  const { targetCPUUtilizationPercentage, ...spec } = (object.spec ?? {}) as Record<string, unknown>;
   const {
     [metricsAnnotation]: others,
     'autoscaling.alpha.kubernetes.io/behavior': behavior,
@@ -80,7 +80,7 @@ function autoscalerToV2(object: KubeObject): KubeObject {
     const target = { type: 'Utilization', averageUtilization: targetCPUUtilizationPercentage };
     metrics.push({ type: 'Resource', resource: { name: 'cpu', target } });
   }
-  const { currentCPUUtilizationPercentage: _, ...status } = (object['status'] ?? {}) as Record<string, unknown>;
+  const { currentCPUUtilizationPercentage: _, ...status } = (object.status ?? {}) as Record<string, unknown>;
   const metadata = { ...object.metadata, annotations };
   if (Object.keys(annotations).length === 0) delete (metadata as { annotations?: unknown }).annotations;
   return {

@@ -39,7 +39,7 @@ interface CrdSpec {
 
 /** What a CustomResourceDefinition defines. Conversion is `None`: versions differ in apiVersion alone. */
 export function customDefinition(crd: KubeObject): ResourceDefinition {
-  const spec = crd['spec'] as CrdSpec;
+  const spec = crd.spec as CrdSpec;
   const served = spec.versions.filter(version => version.served).sort((a, b) => compareVersions(a.name, b.name));
   const storage = spec.versions.find(version => version.storage) ?? spec.versions[0]!;
   const convert = (object: KubeObject, version: string): KubeObject => {

@@ -70,7 +70,7 @@ export class Database {
   }
 
   meta(key: string): string | undefined {
-    return this.#db.prepare('SELECT value FROM meta WHERE key = ?').get(key)?.['value'] as string | undefined;
+    return this.#db.prepare('SELECT value FROM meta WHERE key = ?').get(key)?.value as string | undefined;
   }
 
   setMeta(key: string, value: string): void {

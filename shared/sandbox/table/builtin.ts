@@ -38,5 +38,5 @@ export const builtinPrinters: Record<string, Printer> = {
   ...clusterPrinters,
   ...Object.fromEntries(withoutPrinter.map(kind => [kind, createdAt])),
   Event: eventPrinter,
-  ControllerRevision: shareOf('Controller|Revision', object => [ownerOf(object), object['revision'] ?? 0]),
+  ControllerRevision: shareOf('Controller|Revision', object => [ownerOf(object), object.revision ?? 0]),
 };

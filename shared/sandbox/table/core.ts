@@ -25,8 +25,8 @@ function servicePorts(ports: ServicePort[] = []): string {
 }
 
 function externalAddress(service: KubeObject): string {
-  const { type = 'ClusterIP', externalIPs = [], externalName } = service['spec'] ?? {};
-  const balancer = addressesOf(service['status']?.loadBalancer?.ingress);
+  const { type = 'ClusterIP', externalIPs = [], externalName } = service.spec ?? {};
+  const balancer = addressesOf(service.status?.loadBalancer?.ingress);
   if (type === 'ExternalName') return externalName ?? '';
   if (type !== 'LoadBalancer') return externalIPs.join(',') || '<none>';
   return [...(balancer ? [balancer] : []), ...externalIPs].join(',') || '<pending>';
@@ -48,11 +48,11 @@ function endpoints(subsets: Subset[] = []): string {
 }
 
 function nodeStatus(node: KubeObject): string {
-  const ready = ((node['status']?.conditions ?? []) as { type: string; status: string }[]).find(
+  const ready = ((node.status?.conditions ?? []) as { type: string; status: string }[]).find(
     ({ type }) => type === 'Ready',
   );
   const words = [ready ? (ready.status === 'True' ? 'Ready' : 'NotReady') : 'Unknown'];
-  if (node['spec']?.unschedulable) words.push('SchedulingDisabled');
+  if (node.spec?.unschedulable) words.push('SchedulingDisabled');
   return words.join(',');
 }
 
@@ -66,12 +66,12 @@ function nodeRoles(node: KubeObject): string {
 }
 
 function nodeAddress(node: KubeObject, type: string): string {
-  const addresses = (node['status']?.addresses ?? []) as { type: string; address: string }[];
+  const addresses = (node.status?.addresses ?? []) as { type: string; address: string }[];
   return addresses.find(address => address.type === type)?.address ?? '<none>';
 }
 
 function nodeCells(node: KubeObject, now: Date): unknown[] {
-  const info = node['status']?.nodeInfo ?? {};
+  const info = node.status?.nodeInfo ?? {};
   const kernel = info.kernelVersion || '<unknown>';
   return [
     node.metadata.name,
@@ -102,17 +102,17 @@ function accessModes(list: string[] = []): string {
 }
 
 function volumePhase(object: KubeObject): string {
-  return object.metadata.deletionTimestamp ? 'Terminating' : (object['status']?.phase ?? '');
+  return object.metadata.deletionTimestamp ? 'Terminating' : (object.status?.phase ?? '');
 }
 
 function storageClassOf(object: KubeObject): string {
   return (
-    object.metadata.annotations?.['volume.beta.kubernetes.io/storage-class'] ?? object['spec']?.storageClassName ?? ''
+    object.metadata.annotations?.['volume.beta.kubernetes.io/storage-class'] ?? object.spec?.storageClassName ?? ''
   );
 }
 
 function quota(object: KubeObject, limits: boolean): string {
-  const { hard = {}, used = {} } = object['status'] ?? {};
+  const { hard = {}, used = {} } = object.status ?? {};
   return Object.keys(hard)
     .sort()
     .filter(name => name.startsWith('limits.') === limits)
@@ -123,33 +123,33 @@ function quota(object: KubeObject, limits: boolean): string {
 export const corePrinters: Record<string, Printer> = {
   ConfigMap: printer('Name|Data|Age', (object, now) => [
     object.metadata.name,
-    Object.keys(object['data'] ?? {}).length + Object.keys(object['binaryData'] ?? {}).length,
+    Object.keys(object.data ?? {}).length + Object.keys(object.binaryData ?? {}).length,
     created(object, now),
   ]),
   Secret: printer('Name|Type|Data|Age', (object, now) => [
     object.metadata.name,
-    object['type'] ?? '',
-    Object.keys(object['data'] ?? {}).length,
+    object.type ?? '',
+    Object.keys(object.data ?? {}).length,
     created(object, now),
   ]),
   Namespace: printer('Name|Status|Age', (object, now) => [
     object.metadata.name,
-    object['status']?.phase ?? '',
+    object.status?.phase ?? '',
     created(object, now),
   ]),
   ServiceAccount: printer('Name|Age', (object, now) => [object.metadata.name, created(object, now)]),
   Service: printer('Name|Type|Cluster-IP|External-IP|Port(s)|Age|Selector+', (object, now) => [
     object.metadata.name,
-    object['spec']?.type ?? '',
-    object['spec']?.clusterIPs?.[0] ?? object['spec']?.clusterIP ?? '<none>',
+    object.spec?.type ?? '',
+    object.spec?.clusterIPs?.[0] ?? object.spec?.clusterIP ?? '<none>',
     externalAddress(object),
-    servicePorts(object['spec']?.ports),
+    servicePorts(object.spec?.ports),
     created(object, now),
-    formatMap(object['spec']?.selector),
+    formatMap(object.spec?.selector),
   ]),
   Endpoints: printer('Name|Endpoints|Age', (object, now) => [
     object.metadata.name,
-    endpoints(object['subsets']),
+    endpoints(object.subsets),
     created(object, now),
   ]),
   Node: printer(
@@ -159,7 +159,7 @@ export const corePrinters: Record<string, Printer> = {
   PersistentVolume: printer(
     'Name|Capacity|Access Modes|Reclaim Policy|Status|Claim|StorageClass|VolumeAttributesClass|Reason|Age|VolumeMode+',
     (object, now) => {
-      const spec = object['spec'] ?? {};
+      const spec = object.spec ?? {};
       return [
         object.metadata.name,
         spec.capacity?.storage ?? '0',
@@ -169,7 +169,7 @@ export const corePrinters: Record<string, Printer> = {
         spec.claimRef ? `${spec.claimRef.namespace}/${spec.claimRef.name}` : '',
         storageClassOf(object),
         spec.volumeAttributesClassName ?? '<unset>',
-        object['status']?.reason ?? '',
+        object.status?.reason ?? '',
         created(object, now),
         spec.volumeMode ?? '<unset>',
       ];
@@ -178,14 +178,14 @@ export const corePrinters: Record<string, Printer> = {
   PersistentVolumeClaim: printer(
     'Name|Status|Volume|Capacity|Access Modes|StorageClass|VolumeAttributesClass|Age|VolumeMode+',
     (object, now) => {
-      const spec = object['spec'] ?? {};
+      const spec = object.spec ?? {};
       const bound = Boolean(spec.volumeName);
       return [
         object.metadata.name,
         volumePhase(object),
         spec.volumeName ?? '',
-        bound ? (object['status']?.capacity?.storage ?? '0') : '',
-        bound ? accessModes(object['status']?.accessModes) : '',
+        bound ? (object.status?.capacity?.storage ?? '0') : '',
+        bound ? accessModes(object.status?.accessModes) : '',
         storageClassOf(object),
         spec.volumeAttributesClassName ?? '<unset>',
         created(object, now),

@@ -51,15 +51,15 @@ export function podCells(pod: KubeObject, now: Date): unknown[] {
 }
 
 function phaseOf(pod: KubeObject): string {
-  const conditions = (pod['status']?.conditions ?? []) as { type: string; reason?: string }[];
+  const conditions = (pod.status?.conditions ?? []) as { type: string; reason?: string }[];
   const gated = conditions.some(({ type, reason }) => type === 'PodScheduled' && reason === 'SchedulingGated');
-  return gated ? 'SchedulingGated' : (pod['status']?.phase ?? '');
+  return gated ? 'SchedulingGated' : (pod.status?.phase ?? '');
 }
 
 function deletedReason(pod: KubeObject): string | undefined {
   if (!pod.metadata.deletionTimestamp) return undefined;
-  if (pod['status']?.reason === 'NodeLost') return 'Unknown';
-  return ['Succeeded', 'Failed'].includes(pod['status']?.phase) ? undefined : 'Terminating';
+  if (pod.status?.reason === 'NodeLost') return 'Unknown';
+  return ['Succeeded', 'Failed'].includes(pod.status?.phase) ? undefined : 'Terminating';
 }
 
 function countRestarts(container: ContainerStatus, tally: Tally): void {
@@ -109,9 +109,9 @@ function countMain(statuses: ContainerStatus[], conditions: { type: string; stat
 }
 
 function gates(pod: KubeObject): string {
-  const wanted = (pod['spec']?.readinessGates ?? []) as { conditionType: string }[];
+  const wanted = (pod.spec?.readinessGates ?? []) as { conditionType: string }[];
   if (wanted.length === 0) return '<none>';
-  const conditions = (pod['status']?.conditions ?? []) as { type: string; status: string }[];
+  const conditions = (pod.status?.conditions ?? []) as { type: string; status: string }[];
   const met = wanted.filter(gate =>
     conditions.some(({ type, status }) => type === gate.conditionType && status === 'True'),
   );

@@ -14,14 +14,14 @@ function selectorText(selector: unknown): string {
 }
 
 function templateCells(object: KubeObject): [string, string] {
-  return containerCells(object['spec']?.template?.spec?.containers);
+  return containerCells(object.spec?.template?.spec?.containers);
 }
 
 function replicaCells(object: KubeObject, now: Date, selector: string): unknown[] {
-  const { replicas = 0, readyReplicas = 0 } = object['status'] ?? {};
+  const { replicas = 0, readyReplicas = 0 } = object.status ?? {};
   return [
     object.metadata.name,
-    object['spec']?.replicas ?? 0,
+    object.spec?.replicas ?? 0,
     replicas,
     readyReplicas,
     created(object, now),
@@ -45,7 +45,7 @@ const jobStates: [string, string][] = [
 ];
 
 function jobStatus(job: KubeObject): string {
-  const conditions = (job['status']?.conditions ?? []) as Condition[];
+  const conditions = (job.status?.conditions ?? []) as Condition[];
   const found = jobStates.find(([type]) =>
     type === ''
       ? job.metadata.deletionTimestamp !== undefined
@@ -55,8 +55,8 @@ function jobStatus(job: KubeObject): string {
 }
 
 function jobCells(job: KubeObject, now: Date): unknown[] {
-  const { completions, parallelism = 0, selector } = job['spec'] ?? {};
-  const { succeeded = 0, startTime, completionTime } = job['status'] ?? {};
+  const { completions, parallelism = 0, selector } = job.spec ?? {};
+  const { succeeded = 0, startTime, completionTime } = job.status ?? {};
   const wanted = completions ?? (parallelism > 1 ? `1 of ${parallelism}` : 1);
   const end = completionTime ? Date.parse(completionTime) : now.getTime();
   return [
@@ -80,20 +80,20 @@ function metricText(metric: Metric, current: Metric | undefined): string {
   if (!resource) return '<unknown>/<unknown>';
   const { averageValue, averageUtilization } = resource.target ?? {};
   if (averageValue !== undefined)
-    return `${resource.name}: ${current?.resource?.current?.['averageValue'] ?? '<unknown>'}/${averageValue}`;
-  const now = current?.resource?.current?.['averageUtilization'];
+    return `${resource.name}: ${current?.resource?.current?.averageValue ?? '<unknown>'}/${averageValue}`;
+  const now = current?.resource?.current?.averageUtilization;
   const target = averageUtilization === undefined ? '<auto>' : `${averageUtilization}%`;
   return `${resource.name}: ${now === undefined ? '<unknown>' : `${now}%`}/${target}`;
 }
 
 function metricsText(object: KubeObject): string {
-  const { metrics = [], targetCPUUtilizationPercentage } = object['spec'] ?? {};
+  const { metrics = [], targetCPUUtilizationPercentage } = object.spec ?? {};
   const percentage = targetCPUUtilizationPercentage as number | undefined;
   if (percentage !== undefined) {
     const target = { averageUtilization: percentage };
     return metricText({ type: 'Resource', resource: { name: 'cpu', target } }, undefined);
   }
-  const texts = (metrics as Metric[]).map((metric, i) => metricText(metric, object['status']?.currentMetrics?.[i]));
+  const texts = (metrics as Metric[]).map((metric, i) => metricText(metric, object.status?.currentMetrics?.[i]));
   if (texts.length === 0) return '<none>';
   const shown = texts.slice(0, 2).join(', ');
   return texts.length > 2 ? `${shown} + ${texts.length - 2} more...` : shown;
@@ -108,38 +108,38 @@ export const workloadPrinters: Record<string, Printer> = {
     columns: columnsOf('Name|Containers|Images|Pod Labels'),
     cells: object => [
       object.metadata.name,
-      ...containerCells(object['template']?.spec?.containers),
-      formatMap(object['template']?.metadata?.labels),
+      ...containerCells(object.template?.spec?.containers),
+      formatMap(object.template?.metadata?.labels),
     ],
   },
   Deployment: {
     columns: columnsOf('Name|Ready|Up-to-date|Available|Age|Containers+|Images+|Selector+'),
     cells: (object, now) => {
-      const { readyReplicas = 0, updatedReplicas = 0, availableReplicas = 0 } = object['status'] ?? {};
+      const { readyReplicas = 0, updatedReplicas = 0, availableReplicas = 0 } = object.status ?? {};
       return [
         object.metadata.name,
-        `${readyReplicas}/${object['spec']?.replicas ?? 0}`,
+        `${readyReplicas}/${object.spec?.replicas ?? 0}`,
         updatedReplicas,
         availableReplicas,
         created(object, now),
         ...templateCells(object),
-        selectorText(object['spec']?.selector),
+        selectorText(object.spec?.selector),
       ];
     },
   },
   ReplicaSet: {
     columns: columnsOf('Name|Desired#|Current#|Ready#|Age|Containers+|Images+|Selector+'),
-    cells: (object, now) => replicaCells(object, now, selectorText(object['spec']?.selector)),
+    cells: (object, now) => replicaCells(object, now, selectorText(object.spec?.selector)),
   },
   ReplicationController: {
     columns: columnsOf('Name|Desired#|Current#|Ready#|Age|Containers+|Images+|Selector+'),
-    cells: (object, now) => replicaCells(object, now, formatMap(object['spec']?.selector)),
+    cells: (object, now) => replicaCells(object, now, formatMap(object.spec?.selector)),
   },
   StatefulSet: {
     columns: columnsOf('Name|Ready|Age|Containers+|Images+'),
     cells: (object, now) => [
       object.metadata.name,
-      `${object['status']?.readyReplicas ?? 0}/${object['spec']?.replicas ?? 0}`,
+      `${object.status?.readyReplicas ?? 0}/${object.spec?.replicas ?? 0}`,
       created(object, now),
       ...templateCells(object),
     ],
@@ -149,7 +149,7 @@ export const workloadPrinters: Record<string, Printer> = {
       'Name|Desired#|Current#|Ready#|Up-to-date#|Available#|Node Selector|Age|Containers+|Images+|Selector+',
     ),
     cells: (object, now) => {
-      const status = object['status'] ?? {};
+      const status = object.status ?? {};
       return [
         object.metadata.name,
         status.desiredNumberScheduled ?? 0,
@@ -157,10 +157,10 @@ export const workloadPrinters: Record<string, Printer> = {
         status.numberReady ?? 0,
         status.updatedNumberScheduled ?? 0,
         status.numberAvailable ?? 0,
-        formatMap(object['spec']?.template?.spec?.nodeSelector),
+        formatMap(object.spec?.template?.spec?.nodeSelector),
         created(object, now),
         ...templateCells(object),
-        selectorText(object['spec']?.selector),
+        selectorText(object.spec?.selector),
       ];
     },
   },
@@ -168,8 +168,8 @@ export const workloadPrinters: Record<string, Printer> = {
   CronJob: {
     columns: columnsOf('Name|Schedule|Timezone|Suspend?|Active#|Last Schedule|Age|Containers+|Images+|Selector+'),
     cells: (object, now) => {
-      const { schedule = '', timeZone, suspend, jobTemplate } = object['spec'] ?? {};
-      const { active = [], lastScheduleTime } = object['status'] ?? {};
+      const { schedule = '', timeZone, suspend, jobTemplate } = object.spec ?? {};
+      const { active = [], lastScheduleTime } = object.status ?? {};
       return [
         object.metadata.name,
         schedule,
@@ -186,14 +186,14 @@ export const workloadPrinters: Record<string, Printer> = {
   HorizontalPodAutoscaler: {
     columns: columnsOf('Name|Reference|Targets|MinPods|MaxPods|Replicas|Age'),
     cells: (object, now) => {
-      const { scaleTargetRef = {}, minReplicas, maxReplicas = 0 } = object['spec'] ?? {};
+      const { scaleTargetRef = {}, minReplicas, maxReplicas = 0 } = object.spec ?? {};
       return [
         object.metadata.name,
         `${scaleTargetRef.kind}/${scaleTargetRef.name}`,
         metricsText(object),
         minReplicas === undefined ? '<unset>' : String(minReplicas),
         maxReplicas,
-        object['status']?.currentReplicas ?? 0,
+        object.status?.currentReplicas ?? 0,
         created(object, now),
       ];
     },
@@ -202,9 +202,9 @@ export const workloadPrinters: Record<string, Printer> = {
     columns: columnsOf('Name|Min Available|Max Unavailable|Allowed Disruptions#|Age'),
     cells: (object, now) => [
       object.metadata.name,
-      String(object['spec']?.minAvailable ?? 'N/A'),
-      String(object['spec']?.maxUnavailable ?? 'N/A'),
-      object['status']?.disruptionsAllowed ?? 0,
+      String(object.spec?.minAvailable ?? 'N/A'),
+      String(object.spec?.maxUnavailable ?? 'N/A'),
+      object.status?.disruptionsAllowed ?? 0,
       created(object, now),
     ],
   },
