@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 const Config = z.object({
-  /** As Flux's --no-cross-namespace-refs: sources and dependencies only in the Kustomization's own namespace. */
+  /** As Flux's --no-cross-namespace-refs: sources only in the Kustomization's own namespace. */
   SLUICE_NO_CROSS_NAMESPACE_REFS: z.stringbool().default(false),
   /** As Flux's --default-service-account: in whose name Kustomizations are applied that name no service account. */
   SLUICE_DEFAULT_SERVICE_ACCOUNT: z.string().min(1).optional(),

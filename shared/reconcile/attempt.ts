@@ -4,6 +4,7 @@ import { ApiError } from '../ports/cluster.ts';
 import { makeContext, type Recorded } from './context.ts';
 import { classify, findError, isUnreachable, messageOfError, StalledError } from './errors.ts';
 import type { Outcome } from './outcome.ts';
+import { tellIfSlow } from './progress.ts';
 import { never, recordOf } from './record.ts';
 import { postpone, settle } from './settle.ts';
 import { statusManager } from './status.ts';
@@ -90,7 +91,8 @@ async function run(attempt: Attempt, subject: Subject, deleting: boolean): Promi
   const timeout = Math.max(1, attempt.deadline - settleMs - attempt.ports.clock.now());
   const signal = AbortSignal.timeout(timeout);
   const parsed = definition.schema.safeParse(object);
-  const { context, finish } = makeContext(attempt, subject, (parsed.data ?? object) as KubeObject, signal);
+  const { context, finish, stage } = makeContext(attempt, subject, (parsed.data ?? object) as KubeObject, signal);
+  const progress = tellIfSlow(subject, attempt.ports.clock, stage);
   let outcome: Outcome;
   try {
     if (deleting) outcome = (await inTime(attempt.controller.finalize?.(context), signal)) ?? finalized;
@@ -110,6 +112,8 @@ async function run(attempt: Attempt, subject: Subject, deleting: boolean): Promi
     outcome = signal.aborted
       ? { type: 'failed', reason: 'Timeout', message: `ran out of time: ${messageOfError(error)}`, error }
       : classify(error);
+  } finally {
+    await progress.stop();
   }
   if (outcome.type === 'failed' || outcome.type === 'stalled')
     log.warn(`reconcile ${outcome.type}`, {
@@ -149,30 +153,46 @@ function firstIssue(error: { issues: readonly { path: readonly PropertyKey[]; me
   return issue ? `${issue.path.map(String).join('.')}: ${issue.message}` : 'unknown reason';
 }
 
-/** One merge patch that fails when the object changed since it was read; the change has a message of its own then. */
 async function addFinalizer(subject: Subject, finalizer: string): Promise<KubeObject | undefined> {
-  const finalizers = [...(subject.object.metadata.finalizers ?? []), finalizer];
-  return patchFinalizers(subject, finalizers);
+  return editFinalizers(subject, names => [...new Set([...names, finalizer])]);
 }
 
 async function removeFinalizer(subject: Subject, finalizer: string): Promise<void> {
-  const finalizers = (subject.object.metadata.finalizers ?? []).filter(name => name !== finalizer);
-  await patchFinalizers(subject, finalizers);
+  await editFinalizers(subject, names => names.filter(name => name !== finalizer));
 }
 
-async function patchFinalizers(subject: Subject, finalizers: string[]): Promise<KubeObject | undefined> {
-  const { cluster, object, definition } = subject;
-  const { name, namespace, resourceVersion } = object.metadata;
-  try {
-    return await cluster.patch<KubeObject>(
-      { apiVersion: object.apiVersion, kind: object.kind },
-      namespace,
-      name,
-      { type: 'merge', body: { metadata: { finalizers, resourceVersion } } },
-      { fieldManager: statusManager(definition) },
-    );
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return undefined;
-    throw error;
+const maxConflicts = 5;
+
+/**
+ * One merge patch, on the condition that the object is as it was read, since the list is replaced as a whole; read anew and
+ * tried again when someone else was faster. Undefined when the object is gone.
+ */
+async function editFinalizers(subject: Subject, edit: (names: string[]) => string[]): Promise<KubeObject | undefined> {
+  const { cluster, definition } = subject;
+  const type = { apiVersion: subject.object.apiVersion, kind: subject.object.kind };
+  let object = subject.object;
+  for (let conflicts = 0; ; conflicts++) {
+    const { name, namespace, resourceVersion, finalizers = [] } = object.metadata;
+    const edited = edit(finalizers);
+    if (edited.length === finalizers.length) return object;
+    const body = { metadata: { finalizers: edited, resourceVersion } };
+    try {
+      return await cluster.patch<KubeObject>(
+        type,
+        namespace,
+        name,
+        { type: 'merge', body },
+        {
+          fieldManager: statusManager(definition),
+        },
+      );
+    } catch (error) {
+      if (!(error instanceof ApiError) || (error.status !== 404 && error.status !== 409)) throw error;
+      if (error.status === 409 && conflicts >= maxConflicts) throw error;
+      const fresh = error.status === 404 ? undefined : await cluster.get(type, namespace, name);
+      // Gone, or a namesake in its place.
+      if (!fresh || fresh.metadata.uid !== object.metadata.uid) return undefined;
+      object = fresh;
+    }
   }
 }

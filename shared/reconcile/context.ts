@@ -20,7 +20,7 @@ export function makeContext(
   subject: Subject,
   object: KubeObject,
   signal: AbortSignal,
-): { context: Context; finish(outcome: Outcome): Recorded } {
+): { context: Context; finish(outcome: Outcome): Recorded; stage(): string | undefined } {
   const { ports, item } = attempt;
   const { conditions: _, ...draft } = structuredClone(subject.object.status ?? {}) as Record<string, unknown>;
   const facts = new Map<string, ConditionFact>();
@@ -64,7 +64,7 @@ export function makeContext(
       events: failure ? [...events, failure] : events,
     };
   };
-  return { context, finish };
+  return { context, finish, stage: () => stage };
 }
 
 function failureEvent(outcome: Outcome): EventRecord | undefined {
