@@ -143,17 +143,20 @@ export function setOfFields(paths: readonly (readonly string[])[]): FieldSet {
   return builder.done();
 }
 
+/** Text that JSON writes as it is. */
+const plain = /^[\w ./:@-]*$/;
 const unsafe = /[<>&\u2028\u2029]/g;
 
 /** JSON as Go writes it: `<`, `>` and `&` are escaped. */
 export function goJson(value: unknown): string {
+  if (typeof value === 'string' && plain.test(value)) return `"${value}"`;
   return JSON.stringify(value).replace(unsafe, char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** The path elements below the set in the order in which the API server lists them. */
 export function ordered(set: FieldSet): [string, FieldSet][] {
   if (!set.below) return [];
-  return [...set.below].sort(([a], [b]) => compareElements(a, b));
+  return set.below.size === 1 ? [...set.below] : [...set.below].sort(([a], [b]) => compareElements(a, b));
 }
 
 const kinds = 'fkvi';
@@ -192,13 +195,18 @@ const decodedSets = new WeakMap<object, FieldSet>();
 export function encodeSet(set: FieldSet): Record<string, unknown> {
   const known = encodedSets.get(set);
   if (known) return known;
-  const fields: Record<string, unknown> = {};
-  for (const [element, child] of ordered(set)) {
-    const below = child.below ? encodeSet(child) : {};
-    fields[element] = child.here && child.below ? { '.': {}, ...below } : below;
-  }
+  const fields = encode(set);
   encodedSets.set(set, fields);
   decodedSets.set(fields, set);
+  return fields;
+}
+
+function encode(set: FieldSet): Record<string, unknown> {
+  const fields: Record<string, unknown> = {};
+  for (const [element, child] of ordered(set)) {
+    const below: Record<string, unknown> = child.below ? encode(child) : {};
+    fields[element] = child.here && child.below ? { '.': {}, ...below } : below;
+  }
   return fields;
 }
 

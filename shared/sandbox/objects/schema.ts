@@ -85,6 +85,8 @@ export class Schema {
   readonly list: boolean;
   readonly listType: 'atomic' | 'set' | 'map';
   readonly listKeys: readonly string[];
+  /** The same in the order in which they make up a path element. */
+  readonly sortedKeys: readonly string[];
   readonly map: boolean;
   readonly atomicMap: boolean;
   /** Any value is taken as it is: quantities' and raw extensions' shape. */
@@ -112,6 +114,7 @@ export class Schema {
     const list = listRelationship(raw);
     this.listType = list.type;
     this.listKeys = list.keys;
+    this.sortedKeys = [...list.keys].sort();
     this.atomicMap = (mapType ?? raw['x-kubernetes-map-type']) === 'atomic';
   }
 

@@ -1,6 +1,16 @@
 import type { KubeObject } from '../../api/object.ts';
 import type { FieldSet } from './field-set.ts';
-import { difference, emptySet, intersection, isEmpty, pathsOf, pathText, union, without } from './field-set.ts';
+import {
+  difference,
+  emptySet,
+  intersection,
+  isEmpty,
+  pathsOf,
+  pathText,
+  sameSet,
+  union,
+  without,
+} from './field-set.ts';
 import type { Manager, Managers, Tracking } from './managed-fields.ts';
 import {
   conflictsWith,
@@ -177,7 +187,11 @@ function settle(managers: Managers, id: string, last: Manager | undefined, chang
   if (!own) return;
   const fields = strip(own.fields);
   if (isEmpty(fields)) managers.delete(id);
-  else managers.set(id, { ...own, fields, time: changed ? own.time : last?.time });
+  else {
+    // The same set as before keeps its encoded form.
+    const kept = last && sameSet(fields, last.fields) ? last.fields : fields;
+    managers.set(id, { ...own, fields: kept, time: changed ? own.time : last?.time });
+  }
 }
 
 /** Removes what `last` (the manager's former fields) held and no manager holds now. */

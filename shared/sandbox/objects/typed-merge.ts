@@ -1,10 +1,14 @@
 import type { FieldSet } from './field-set.ts';
 import { elementText, isEmpty, leafSet, setOf } from './field-set.ts';
+import { sameValue } from './same-value.ts';
 import type { Schema } from './schema.ts';
 import type { Fields } from './typed-sets.ts';
 import { asList, asMap, elementOf, KeyError, shapeOf } from './typed-sets.ts';
 
-/** Lays `applied` over `live`. Answers undefined when nothing is left; parts of both may be shared with the answer. */
+/**
+ * Lays `applied` over `live`. Answers undefined when nothing is left, `live` itself when
+ * nothing changes; parts of both are shared with the answer.
+ */
 export function mergeTyped(schema: Schema, live: unknown, applied: unknown): unknown {
   if (applied === undefined) return live;
   const shape = shapeOf(schema, applied);
@@ -12,12 +16,13 @@ export function mergeTyped(schema: Schema, live: unknown, applied: unknown): unk
   if (shape === 'list') {
     const items = asList(applied);
     const old = asList(live);
-    if (schema.listType === 'atomic' || (!items?.length && !old?.length)) return applied;
+    if (schema.listType === 'atomic' || (!items?.length && !old?.length))
+      return sameValue(live, applied) ? live : applied;
     return mergeItems(schema, old ?? [], items ?? []);
   }
   const map = asMap(applied);
   const old = asMap(live);
-  if (schema.atomicMap || (isEmptyMap(map) && isEmptyMap(old))) return applied;
+  if (schema.atomicMap || (isEmptyMap(map) && isEmptyMap(old))) return sameValue(live, applied) ? live : applied;
   return mergeEntries(schema, old ?? {}, map ?? {});
 }
 
@@ -27,28 +32,32 @@ function isEmptyMap(map: Fields | undefined): boolean {
 }
 
 function mergeEntries(schema: Schema, live: Fields, applied: Fields): Fields | undefined {
-  let out: Fields | undefined;
+  const out: Fields = {};
+  let any = false;
+  let changed = false;
   for (const name in live) {
     const old = live[name];
     if (old === undefined) continue;
     const mine = applied[name];
-    const type = schema.field(name)?.schema ?? schema.element;
-    const value = mine === undefined || !type ? (mine ?? old) : mergeTyped(type, old, mine);
-    if (value !== undefined) {
-      out ??= {};
-      out[name] = value;
-    }
+    const type = mine === undefined ? undefined : (schema.field(name)?.schema ?? schema.element);
+    const value = type ? mergeTyped(type, old, mine) : (mine ?? old);
+    changed ||= value !== old;
+    if (value === undefined) continue;
+    out[name] = value;
+    any = true;
   }
   for (const name in applied) {
     if (live[name] !== undefined || applied[name] === undefined) continue;
     const type = schema.field(name)?.schema ?? schema.element;
     const value = type ? mergeTyped(type, undefined, applied[name]) : applied[name];
-    if (value !== undefined) {
-      out ??= {};
-      out[name] = value;
-    }
+    if (value === undefined) continue;
+    out[name] = value;
+    any = true;
+    changed = true;
   }
-  return out;
+  // What did not change stays the same object, by which comparing is quick.
+  if (!changed) return any ? live : undefined;
+  return any ? out : undefined;
 }
 
 interface Indexed {
@@ -115,6 +124,7 @@ function mergeItems(schema: Schema, live: unknown[], applied: unknown[]): unknow
       r++;
     }
   }
+  if (out.length === live.length && out.every((item, i) => item === live[i])) return live;
   return out.length > 0 ? out : undefined;
 }
 
@@ -184,66 +194,70 @@ export function reconcileSet(schema: Schema, set: FieldSet): FieldSet {
   return below ? setOf(set.here, below) : set;
 }
 
-/** Says what of `value` does not fit its schema as server-side apply sees it; one line per fault. */
-export function typedErrors(schema: Schema, value: unknown, duplicates: 'allowed' | 'refused', path = ''): string[] {
-  if (value === null || value === undefined) return [];
+/** Says what of `value` does not fit its schema as server-side apply sees it: `<path>: <fault>`, one line per fault. */
+export function typedErrors(schema: Schema, value: unknown, duplicates: 'allowed' | 'refused'): string[] {
+  return faults(schema, value, duplicates) ?? none;
+}
+
+const none: string[] = [];
+
+/** Paths are put together on the way back only, since there is hardly ever a fault. */
+function faults(schema: Schema, value: unknown, duplicates: 'allowed' | 'refused'): string[] | undefined {
+  if (value === null || value === undefined) return undefined;
   switch (shapeOf(schema, value)) {
     case 'scalar':
-      return scalarErrors(schema, value, path);
+      return scalarFaults(schema, value);
     case 'list': {
       const items = asList(value);
-      return items ? itemErrors(schema, items, duplicates, path) : [`${path}: expected list, got &{${goValue(value)}}`];
+      return items ? itemFaults(schema, items, duplicates) : [`: expected list, got &{${goValue(value)}}`];
     }
     case 'map': {
       const map = asMap(value);
-      return map ? entryErrors(schema, map, duplicates, path) : [`${path}: expected map, got &{${goValue(value)}}`];
+      return map ? entryFaults(schema, map, duplicates) : [`: expected map, got &{${goValue(value)}}`];
     }
   }
 }
 
-function scalarErrors(schema: Schema, value: unknown, path: string): string[] {
+function scalarFaults(schema: Schema, value: unknown): string[] | undefined {
   const is = typeof value;
   if (schema.scalar === 'numeric' && is !== 'number')
-    return [`${path}: expected numeric (int or float), got ${goType(value)}`];
+    return [`: expected numeric (int or float), got ${goType(value)}`];
   if (schema.scalar === 'string' && is !== 'string')
-    return [`${path}: expected string, got &value.valueUnstructured{Value:${goSyntax(value)}}`];
-  if (schema.scalar === 'boolean' && is !== 'boolean') return [`${path}: expected boolean, got &{${goValue(value)}}`];
-  if (is === 'object') return [`${path}: expected any scalar, got &{${goValue(value)}}`];
-  return [];
+    return [`: expected string, got &value.valueUnstructured{Value:${goSyntax(value)}}`];
+  if (schema.scalar === 'boolean' && is !== 'boolean') return [`: expected boolean, got &{${goValue(value)}}`];
+  return is === 'object' ? [`: expected any scalar, got &{${goValue(value)}}`] : undefined;
 }
 
-function itemErrors(schema: Schema, items: unknown[], duplicates: 'allowed' | 'refused', path: string): string[] {
+function itemFaults(schema: Schema, items: unknown[], duplicates: 'allowed' | 'refused'): string[] | undefined {
   const errors: string[] = [];
   const seen = new Set<string>();
-  for (const [i, item] of items.entries()) {
-    let element = `i:${i}`;
+  for (let i = 0; i < items.length; i++) {
+    let element = '';
     if (schema.listType !== 'atomic') {
       try {
-        element = elementOf(schema, item);
+        element = elementOf(schema, items[i]);
       } catch (error) {
         if (!(error instanceof KeyError)) throw error;
-        return [...errors, `${path}: element ${i}: ${error.message}`];
+        return [...errors, `: element ${i}: ${error.message}`];
       }
       if (duplicates === 'refused' && seen.has(element))
-        errors.push(`${path}: duplicate entries for key ${elementText(element)}`);
+        errors.push(`: duplicate entries for key ${elementText(element)}`);
       seen.add(element);
     }
-    if (typeof item === 'object' || schema.items.scalar !== 'untyped')
-      errors.push(...typedErrors(schema.items, item, duplicates, path + elementText(element)));
+    for (const fault of faults(schema.items, items[i], duplicates) ?? none)
+      errors.push((element ? elementText(element) : `[${i}]`) + fault);
   }
-  return errors;
+  return errors.length > 0 ? errors : undefined;
 }
 
-function entryErrors(schema: Schema, map: Fields, duplicates: 'allowed' | 'refused', path: string): string[] {
+function entryFaults(schema: Schema, map: Fields, duplicates: 'allowed' | 'refused'): string[] | undefined {
   let errors: string[] | undefined;
   for (const name in map) {
     const type = schema.field(name)?.schema ?? schema.element;
-    const found = type
-      ? typedErrors(type, map[name], duplicates, `${path}.${name}`)
-      : [`${path}.${name}: field not declared in schema`];
-    if (found.length > 0) errors = errors ? [...errors, ...found] : found;
+    const found = type ? faults(type, map[name], duplicates) : [': field not declared in schema'];
+    if (found) errors = [...(errors ?? none), ...found.map(fault => `.${name}${fault}`)];
   }
-  return errors ?? [];
+  return errors;
 }
 
 function goType(value: unknown): string {

@@ -37,17 +37,12 @@ export function elementOf(list: Schema, item: unknown): string {
   if (item === null || item === undefined) throw new KeyError('associative list with keys may not have a null element');
   const map = asMap(item);
   if (!map) throw new KeyError('associative list with keys may not have non-map elements');
-  if (list.listKeys.length === 1) {
-    const name = list.listKeys[0]!;
-    const value = map[name] ?? list.keyDefaults[name];
-    if (value !== undefined) return `k:{${goJson(name)}:${goJson(value)}}`;
-  }
-  const key: Fields = {};
-  for (const name of [...list.listKeys].sort()) {
+  let key = '';
+  for (const name of list.sortedKeys) {
     const value = map[name] !== undefined ? map[name] : list.keyDefaults[name];
-    if (value !== undefined) key[name] = value;
+    if (value !== undefined) key += `${key ? ',' : ''}${goJson(name)}:${goJson(value)}`;
   }
-  if (Object.keys(key).length > 0) return `k:${goJson(key)}`;
+  if (key) return `k:{${key}}`;
   const names = list.listKeys.map(name => JSON.stringify(name)).join(' ');
   throw new KeyError(
     `associative list with keys has an element that omits all key fields [${names}] (and doesn't have default values for any key fields)`,
