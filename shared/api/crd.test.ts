@@ -72,6 +72,35 @@ describe('crdOf: what the API server demands', () => {
   }
 });
 
+describe('crdOf: structural in every version', () => {
+  for (const definition of kinds)
+    for (const name of definition.servedVersions)
+      it(`${definition.kind} ${name}`, () => {
+        for (const [path, node] of nodes(version(definition, name).schema.openAPIV3Schema)) {
+          const isFree = node['x-kubernetes-preserve-unknown-fields'] === true;
+          assert.ok(node.type || isFree, `${path} has no type`);
+          for (const field of node.required ?? [])
+            assert.ok(node.properties?.[field], `${path}.${field} is required, but unknown`);
+          assert.ok(!(node.properties && node.additionalProperties), `${path} has properties and additionalProperties`);
+          for (const key of (node['x-kubernetes-list-map-keys'] as string[] | undefined) ?? [])
+            assert.ok(node.items?.required?.includes(key), `${path} is keyed by ${key}, which is not required`);
+          for (const keyword of [
+            '$ref',
+            '$schema',
+            'const',
+            'anyOf',
+            'allOf',
+            'oneOf',
+            'not',
+            'nullable',
+            'propertyNames',
+            'id',
+          ])
+            assert.ok(!(keyword in node), `${path} uses ${keyword}`);
+        }
+      });
+});
+
 describe('crdOf: older versions', () => {
   for (const definition of kinds) {
     for (const older of definition.olderVersions) {

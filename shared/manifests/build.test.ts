@@ -381,6 +381,25 @@ describe('the source is all there is', () => {
     assert.deepEqual(names(await buildManifests({ root, workDir, path: 'web', spec: {} })), ['a', 'b']);
   });
 
+  for (const spec of [{}, viaKustomize])
+    it(`paths in a linked directory start from where it really is ${JSON.stringify(spec)}`, async () => {
+      const { root, workDir } = await source({
+        'bases/web/kustomization.yaml': 'resources: [../common.yaml, own.yaml]\n',
+        'bases/common.yaml': configMap('common'),
+        'bases/web/own.yaml': configMap('own'),
+        'apps/kustomization.yaml': 'resources: [web]\n',
+      });
+      await symlink('../bases/web', join(root, 'apps/web'));
+      await symlink('apps', join(root, 'production'));
+      for (const path of ['apps', 'production', 'apps/web']) {
+        const objects = await buildManifests({ root, workDir, path, spec });
+        assert.deepEqual(
+          names(objects),
+          ['common', 'own'].map(name => `${spec.namePrefix ?? ''}${name}`),
+        );
+      }
+    });
+
   it('no request leaves, not even where the checks before do not look', async () => {
     const requests: string[] = [];
     const server = createServer((request, response) => {

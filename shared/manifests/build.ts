@@ -119,13 +119,13 @@ export async function buildByKustomize(request: BuildRequest): Promise<KubeObjec
 
 /** The kustomization to build: that of the directory or a generated one, with the spec merged in. */
 async function topOf(tree: SourceTree, request: BuildRequest): Promise<Top> {
-  const directory = normalPath(request.path);
-  const entry = await tree.entry(directory);
+  const entry = await tree.entry(normalPath(request.path));
   if (entry?.type !== 'directory')
     throw new BuildError(
       `kustomization path not found: spec.path "${request.path}" is ${entry ? 'not a directory' : 'not in the source'}`,
       { code: 'ArtifactFailed' },
     );
+  const directory = tree.pathOf(entry);
   const [existing] = await findKustomizations(tree, directory);
   const content = existing
     ? parseKustomization(await tree.read(existing), existing)

@@ -38,11 +38,12 @@ async function collect(
       if (!objects) return false;
       into.push(...objects);
     } else {
-      const files = await findKustomizations(tree, path);
+      const below = tree.pathOf(entry);
+      const files = await findKustomizations(tree, below);
       if (files.length !== 1) return false;
       const nested = parseSubset(await tree.read(files[0]!));
       if (nested?.length !== 1 || !isMap(nested[0])) return false;
-      if (!(await collect(tree, path, nested[0], into, new Set([...above, directory])))) return false;
+      if (!(await collect(tree, below, nested[0], into, new Set([...above, directory])))) return false;
     }
   }
   return true;

@@ -1,4 +1,4 @@
-import { SubstitutionError } from './envsubst.ts';
+import { SubstitutionError } from './substitution-error.ts';
 
 /** What the operators of `${…}` make of a value. Lengths and positions count bytes of UTF-8, as in Flux. */
 

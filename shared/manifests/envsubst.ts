@@ -1,18 +1,12 @@
 import { applyOperator } from './envsubst-operators.ts';
+import { SubstitutionError } from './substitution-error.ts';
+
+export { SubstitutionError } from './substitution-error.ts';
 
 /**
  * The variable syntax of Flux's post build: `${var}`, with the operators of bash that Flux knows. `$$` stands for a
  * dollar sign, so `$${var}` comes out as `${var}`; `$var` without braces is left alone.
  */
-
-/** A text with a substitution that cannot be read or carried out. */
-export class SubstitutionError extends Error {
-  readonly code = 'BuildFailed';
-  constructor(message: string) {
-    super(message);
-    this.name = 'SubstitutionError';
-  }
-}
 
 type Node = string | Expression;
 

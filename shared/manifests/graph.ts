@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { posix } from 'node:path';
 import { BuildError } from './build-error.ts';
 import { findKustomizations, isLocal, type KustomizationContent, parseKustomization } from './kustomization-file.ts';
@@ -20,9 +21,6 @@ export interface BuildGraph {
 /** Kustomizations of one build; more is a mistake or an attack. */
 const maxKustomizations = 5000;
 
-/** Where files from beside a kustomization's directory are put, below that directory. */
-const aliasDirectory = '.sluice';
-
 export interface Top {
   directory: string;
   /** Where the content comes from, and where it is written. */
@@ -44,6 +42,8 @@ class Explorer {
   readonly graph: BuildGraph = { files: new Map(), written: new Map(), aliases: new Map() };
   readonly #tree: SourceTree;
   readonly #visited = new Set<string>();
+  /** Where files from beside a kustomization's directory are put, below that directory; a name that no source has. */
+  readonly #aliasDirectory = `.sluice-${randomUUID()}`;
   #top: Top | undefined;
 
   constructor(tree: SourceTree) {
@@ -102,13 +102,17 @@ class Explorer {
     if (entry.type === 'directory') {
       if (reference.expects === 'file')
         throw new BuildError(`${where}: ${reference.path} is a directory, where a file is expected`, context);
-      await this.#exploreDirectory(path, context.loader);
-      return false;
+      // Paths within a linked directory start from where it really is.
+      const real = this.#tree.pathOf(entry);
+      await this.#exploreDirectory(real, context.loader);
+      if (real === path) return false;
+      reference.replace(posix.relative(context.directory, real) || '.');
+      return true;
     }
     if (reference.expects === 'directory')
       throw new BuildError(`${where}: ${reference.path} is a file, where a directory is expected`, context);
     if (context.loader !== undefined) await this.#followConfig(await this.#tree.read(path), path, context.loader);
-    const real = posix.relative(this.#tree.root, entry.real);
+    const real = this.#tree.pathOf(entry);
     if (isBelow(context.directory, path) && isBelow(context.directory, real)) {
       this.graph.files.set(path, entry.real);
       return false;
@@ -124,7 +128,7 @@ class Explorer {
       const path = localPath(reference, context);
       const entry = await this.#tree.entry(path);
       if (entry?.type !== 'file') throw missing(reference, reference.field, context);
-      const real = posix.relative(this.#tree.root, entry.real);
+      const real = this.#tree.pathOf(entry);
       if (!isBelow(directory, path) || !isBelow(directory, real))
         throw new BuildError(
           `${reference.field}: ${reference.path} lies outside of ${directory}; move it below the directory of the kustomization`,
@@ -139,7 +143,7 @@ class Explorer {
    * A file beside it, which is allowed as long as it belongs to the source, is put below it under another name.
    */
   #alias(path: string, real: string, directory: string): string {
-    const relative = posix.join(aliasDirectory, String(this.graph.aliases.size), posix.basename(path));
+    const relative = posix.join(this.#aliasDirectory, String(this.graph.aliases.size), posix.basename(path));
     const alias = joinWithin(directory, relative)!;
     this.graph.files.set(alias, real);
     this.graph.aliases.set(relative, posix.relative(directory, path));

@@ -45,6 +45,11 @@ export class SourceTree {
     throw new BuildError(`${path} is neither a file nor a directory`, { file: path });
   }
 
+  /** The path of an entry without links. */
+  pathOf(entry: SourceEntry): string {
+    return posix.relative(this.root, entry.real) || '.';
+  }
+
   /** The names in a directory, sorted by bytes, as Go walks them. */
   async list(path: string): Promise<Dirent[]> {
     const entries = await readdir(this.absolute(path), { withFileTypes: true });
