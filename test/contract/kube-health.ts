@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { KubeObject } from '../../shared/api/object.ts';
 import { changeText } from '../../shared/kube/change.ts';
 import { checkHealth, summarizeHealth } from '../../shared/kube/health.ts';
 import { diffInventory } from '../../shared/kube/inventory.ts';
@@ -171,27 +170,42 @@ export function healthContract(target: KubeTarget): void {
       assert.equal(summarizeHealth(results, { timedOut: false }).state, 'waiting');
     });
 
-    it('sees a Job that is suspended, and one that has failed', async () => {
+    it('sees a Job that is suspended, and what has failed', async () => {
       const namespace = await server.namespace();
       const { client } = server;
-      const job = (name: string, spec: object): KubeObject => ({
+      const template = { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i' }] } };
+      const suspended = {
         apiVersion: 'batch/v1',
         kind: 'Job',
-        metadata: { name, namespace },
-        spec: { ...spec, template: { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i' }] } } },
-      });
-      const [suspended, failing] = [job('suspended', { suspend: true }), job('failing', { activeDeadlineSeconds: 1 })];
+        metadata: { name: 'suspended', namespace },
+        spec: { suspend: true, template },
+      };
       await client.create(suspended);
-      await client.create(failing);
-      await until(async () => (await checkHealth(client, [refOf(failing)]))[0]?.status === 'Failed');
-      const results = await checkHealth(client, [refOf(suspended), refOf(failing)]);
+      const group = `${namespace}.example.com`;
+      await new Applier(client, namespace).apply([widgetDefinition(group)]);
+      const stalled = {
+        type: 'Stalled',
+        status: 'True',
+        reason: 'Test',
+        message: 'nothing goes',
+        lastTransitionTime: '2026-01-01T00:00:00Z',
+      };
+      const widget = {
+        apiVersion: `${group}/v1`,
+        kind: 'Widget',
+        metadata: { name: 'w', namespace },
+        spec: { size: 1 },
+        status: { conditions: [stalled] },
+      };
+      await client.create(widget);
+      const results = await checkHealth(client, [refOf(suspended), refOf(widget)]);
       assert.deepEqual(
-        results.map(result => result.status),
-        ['Current', 'Failed'],
+        results.map(result => `${result.status}: ${result.message}`),
+        ['Current: Job is suspended', 'Failed: nothing goes'],
       );
       assert.equal(
         summarizeHealth(results, { timedOut: false }).message,
-        `failed early due to stalled resources: [Job/${namespace}/failing status: 'Failed']`,
+        `failed early due to stalled resources: [Widget/${namespace}/w status: 'Failed']`,
       );
     });
   });

@@ -89,6 +89,8 @@ export function widgetDefinition(group: string): KubeObject {
     type: 'object',
     properties: { size: { type: 'integer', minimum: 1 }, color: { type: 'string', default: 'red' } },
   };
+  // Without the subresource: a test writes it as it likes.
+  const status = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
   return {
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',
@@ -102,7 +104,7 @@ export function widgetDefinition(group: string): KubeObject {
           name: 'v1',
           served: true,
           storage: true,
-          schema: { openAPIV3Schema: { type: 'object', properties: { spec } } },
+          schema: { openAPIV3Schema: { type: 'object', properties: { spec, status } } },
         },
       ],
     },
