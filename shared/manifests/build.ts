@@ -82,7 +82,7 @@ export async function planBuild(request: BuildRequest): Promise<BuildPlan> {
   const tree = await SourceTree.open(request.root);
   const top = await topOf(tree, request);
   const objects = await buildDirectly(tree, top.directory, top.content);
-  if (objects) return { by: 'direct', objects };
+  if (objects) return { by: 'direct', objects: objects.map(withSortedKeys) };
   return { by: 'kustomize', directory: top.directory, graph: await exploreGraph(tree, top) };
 }
 
@@ -104,7 +104,7 @@ export async function runPlan(
     }).catch(error => {
       throw withoutAliases(error, graph);
     });
-    return parseManifests(originalPaths(output, graph), { dialect: 'kustomize' });
+    return parseManifests(originalPaths(output, graph), { dialect: 'kustomize' }).map(withSortedKeys);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -115,6 +115,14 @@ export async function buildByKustomize(request: BuildRequest): Promise<KubeObjec
   const tree = await SourceTree.open(request.root);
   const top = await topOf(tree, request);
   return runPlan({ by: 'kustomize', directory: top.directory, graph: await exploreGraph(tree, top) }, request);
+}
+
+/** Fields in one order, so that equal objects are equal texts, whichever way they came. */
+function withSortedKeys<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(withSortedKeys) as T;
+  const names = Object.keys(value).sort();
+  return Object.fromEntries(names.map(name => [name, withSortedKeys((value as Record<string, unknown>)[name])])) as T;
 }
 
 /** The kustomization to build: that of the directory or a generated one, with the spec merged in. */

@@ -164,7 +164,63 @@ describe('built without kustomize, and the same', () => {
       const request = { root: await source(nested), path: 'app', spec: {} };
       const plan = await planBuild(request);
       assert.equal(plan.by, 'direct');
-      assert.deepEqual(plan.by === 'direct' && plan.objects, await buildByKustomize(request));
+      const built = await buildByKustomize(request);
+      assert.deepEqual(plan.by === 'direct' && plan.objects, built);
+      assert.equal(JSON.stringify(plan.by === 'direct' && plan.objects), JSON.stringify(built));
+    });
+
+  /** Every built-in kind whose namespace is set directly, with and without one of its own. */
+  const namespacedKinds = Object.entries({
+    v1: [
+      'ConfigMap',
+      'Secret',
+      'Service',
+      'ServiceAccount',
+      'PersistentVolumeClaim',
+      'Pod',
+      'LimitRange',
+      'ResourceQuota',
+    ],
+    'apps/v1': ['Deployment', 'StatefulSet', 'DaemonSet'],
+    'batch/v1': ['Job', 'CronJob'],
+    'autoscaling/v2': ['HorizontalPodAutoscaler'],
+    'networking.k8s.io/v1': ['NetworkPolicy'],
+    'policy/v1': ['PodDisruptionBudget'],
+    'rbac.authorization.k8s.io/v1': ['Role'],
+  }).flatMap(([apiVersion, kinds]) => kinds.map(kind => ({ apiVersion, kind })));
+
+  const inNamespaces = namespacedKinds
+    .flatMap(({ apiVersion, kind }) => [
+      object(kind, `${kind.toLowerCase()}-a`, '', apiVersion),
+      object(kind, `${kind.toLowerCase()}-b`, '  namespace: other\n', apiVersion),
+    ])
+    .join('---\n');
+  const spec =
+    'spec: {serviceAccountName: serviceaccount-a, template: {spec: {serviceAccountName: serviceaccount-a, volumes: [{configMap: {name: configmap-b}}]}}}\n';
+  const namespaces: [string, Record<string, string>, BuildSpec][] = [
+    ['the spec’s', { 'all.yaml': inNamespaces }, { targetNamespace: 'apps' }],
+    ['the file’s', { 'all.yaml': inNamespaces, 'kustomization.yaml': 'namespace: apps\nresources: [all.yaml]\n' }, {}],
+    [
+      'the spec’s over the file’s',
+      { 'all.yaml': inNamespaces, 'kustomization.yaml': 'namespace: x1\nresources: [all.yaml]\n' },
+      { targetNamespace: 'apps' },
+    ],
+    [
+      'with references',
+      { 'all.yaml': inNamespaces, 'd.yaml': object('Deployment', 'refers', spec, 'apps/v1') },
+      { targetNamespace: 'apps' },
+    ],
+    ['default', { 'all.yaml': inNamespaces }, { targetNamespace: 'default' }],
+  ];
+  for (const [name, files, spec] of namespaces)
+    it(`a namespace: ${name}`, async () => {
+      const request = { root: await source(files), path: '', spec };
+      const plan = await planBuild(request);
+      assert.equal(plan.by, 'direct');
+      assert.equal(
+        JSON.stringify(plan.by === 'direct' && plan.objects),
+        JSON.stringify(await buildByKustomize(request)),
+      );
     });
 });
 
@@ -172,13 +228,29 @@ describe('left to kustomize', () => {
   const plain = { 'a.yaml': configMap('a') };
   const withText = (more: string) => ({ 'a.yaml': configMap('a', more) });
   const table: [string, Record<string, string>, BuildSpec?][] = [
-    ['a target namespace', plain, { targetNamespace: 'x' }],
+    [
+      'a namespace for a kind that may be of the cluster',
+      { 'a.yaml': object('Widget', 'a', '', 'example.com/v1') },
+      { targetNamespace: 'apps' },
+    ],
+    [
+      'a namespace for a kind of the cluster',
+      { 'a.yaml': object('ClusterRole', 'a', '', 'rbac.authorization.k8s.io/v1') },
+      { targetNamespace: 'apps' },
+    ],
+    ['a namespace for a Namespace', { 'a.yaml': object('Namespace', 'a') }, { targetNamespace: 'apps' }],
+    ['a namespace for subjects', { 'a.yaml': roles }, { targetNamespace: 'apps' }],
+    [
+      'a namespace in which two become one',
+      { 'a.yaml': configMap('a', '  namespace: one\n'), 'b.yaml': configMap('a', '  namespace: two\n') },
+      { targetNamespace: 'apps' },
+    ],
     ['a prefix', plain, { namePrefix: 'x' }],
     ['a suffix', plain, { nameSuffix: 'x' }],
     ['patches', plain, { patches: [{ patch: configMap('a') }] }],
     ['images', plain, { images: [{ name: 'a', newTag: 'b' }] }],
     ['build metadata', plain, { buildMetadata: ['originAnnotations'] }],
-    ['a kustomization that does something', { ...plain, 'kustomization.yaml': 'resources: [a.yaml]\nnamespace: x\n' }],
+    ['a kustomization that does something', { ...plain, 'kustomization.yaml': 'resources: [a.yaml]\nnamePrefix: x\n' }],
     [
       'a kustomization below that does something',
       { 'x/a.yaml': configMap('a'), 'x/kustomization.yaml': 'resources: [a.yaml]\nnamespace: x\n' },
