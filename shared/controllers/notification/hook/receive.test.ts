@@ -273,6 +273,21 @@ describe('a webhook', () => {
     }
   });
 
+  it('is refused before anything is asked, when its path cannot be one', async () => {
+    const nothing = {} as Installed['ports'];
+    for (const path of ['/hook/x', `${pathOf('x')}/../y`, `${pathOf('x').toUpperCase()}`])
+      assert.equal((await receiveHook(hook('x', { path }), nothing, options)).status, 404);
+  });
+
+  it('is refused when the token was emptied, which anybody could sign with', async () => {
+    await putSecret('emptied', { token });
+    await receiver('emptied', { type: 'generic-hmac', secretRef: { name: 'emptied' } });
+    await putSecret('emptied', { token: '' });
+    const signature = `sha256=${createHmac('sha256', '').update(body).digest('hex')}`;
+    const answer = await receive('emptied', { headers: { 'x-signature': signature } });
+    assert.deepEqual(answer, { status: 400, message: "the Receiver's token is missing" });
+  });
+
   it('goes to the Receivers of all clusters, each once', async () => {
     await world.register('second');
     await receiver('fleet');
