@@ -95,8 +95,11 @@ describe('a directory without a kustomization', () => {
   });
 
   it('names the file that is no manifest', async () => {
-    await failing(build({ 'a.yaml': configMap('a'), 'values.yaml': 'replicas: 1\n' }), /values\.yaml/);
-    await failing(build({ 'broken.yaml': 'a: [\n' }), /broken\.yaml/);
+    await failing(
+      build({ 'a.yaml': configMap('a'), 'values.yaml': 'replicas: 1\n' }),
+      /^values\.yaml: document 1 has no apiVersion; every object needs one; move what is no manifest out/,
+    );
+    await failing(build({ 'broken.yaml': 'a: [\n' }), /^broken\.yaml: document 1: .* at line 2/);
   });
 
   it('takes lists apart, and reads values as kustomize does', async () => {

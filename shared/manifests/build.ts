@@ -101,8 +101,8 @@ export async function runPlan(
       timeoutMs: request.timeoutMs ?? defaultTimeoutMs,
       maxOutputBytes: request.maxOutputBytes ?? defaultOutputBytes,
       signal: request.signal,
-    }).catch(error => {
-      throw withoutAliases(error, graph);
+    }).catch(async error => {
+      throw await explained(error, graph, request.root);
     });
     return parseManifests(originalPaths(output, graph), { dialect: 'kustomize' }).map(withSortedKeys);
   } finally {
@@ -182,7 +182,29 @@ function originalPaths(text: string, graph: BuildGraph): string {
   return result;
 }
 
-function withoutAliases(error: unknown, graph: BuildGraph): unknown {
-  if (!(error instanceof BuildError) || graph.aliases.size === 0) return error;
-  return new BuildError(originalPaths(error.message, graph), { cause: error.cause });
+/**
+ * Kustomize's complaint, told by the paths of the source. Where a manifest cannot be read, that comes first: kustomize
+ * itself speaks of directories then.
+ */
+async function explained(error: unknown, graph: BuildGraph, root: string): Promise<unknown> {
+  if (!(error instanceof BuildError)) return error;
+  const message = originalPaths(error.message, graph);
+  const unreadable = await firstUnreadable(graph, root);
+  if (!unreadable) return new BuildError(message, { cause: error.cause });
+  const advice = 'move what is no manifest out of spec.path, or list the manifests in a kustomization.yaml';
+  const file = unreadable.file ? { file: unreadable.file } : {};
+  return new BuildError(`${unreadable.message}; ${advice} (${message})`, { ...file, cause: unreadable });
+}
+
+async function firstUnreadable(graph: BuildGraph, root: string): Promise<BuildError | undefined> {
+  const tree = await SourceTree.open(root);
+  for (const file of graph.manifests) {
+    try {
+      parseManifests(await tree.read(file), { file, dialect: 'kustomize' });
+    } catch (error) {
+      if (error instanceof BuildError) return error;
+      throw error;
+    }
+  }
+  return undefined;
 }

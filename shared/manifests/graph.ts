@@ -16,6 +16,8 @@ export interface BuildGraph {
   written: Map<string, string>;
   /** Paths in the build that stand for others: where a kustomization reads a file beside its own directory. */
   aliases: Map<string, string>;
+  /** Files of the source that are read as manifests. */
+  manifests: Set<string>;
 }
 
 /** Kustomizations of one build; more is a mistake or an attack. */
@@ -39,7 +41,12 @@ export async function exploreGraph(tree: SourceTree, top: Top): Promise<BuildGra
 }
 
 class Explorer {
-  readonly graph: BuildGraph = { files: new Map(), written: new Map(), aliases: new Map() };
+  readonly graph: BuildGraph = {
+    files: new Map(),
+    written: new Map(),
+    aliases: new Map(),
+    manifests: new Set(),
+  };
   readonly #tree: SourceTree;
   readonly #visited = new Set<string>();
   /** Where files from beside a kustomization's directory are put, below that directory; a name that no source has. */
@@ -111,6 +118,7 @@ class Explorer {
     }
     if (reference.expects === 'directory')
       throw new BuildError(`${where}: ${reference.path} is a file, where a directory is expected`, context);
+    if (reference.expects === 'resource') this.graph.manifests.add(path);
     if (context.loader !== undefined) await this.#followConfig(await this.#tree.read(path), path, context.loader);
     const real = this.#tree.pathOf(entry);
     if (isBelow(context.directory, path) && isBelow(context.directory, real)) {
