@@ -62,7 +62,8 @@ export function run(args: string[], io: Io): Promise<number> {
       const shown = values.failed ? entries.filter(isFailed) : entries;
       shown.sort((a, b) => compare(sortKey(a), sortKey(b)));
       if (format === 'json') io.out(JSON.stringify(shown.map(jsonOf), null, 2));
-      else print(shown, entries.length, values.failed ?? false, ports.clock.now(), io);
+      else if (shown.length > 0) print(shown, ports.clock.now(), io);
+      else if (!silent) io.out(nothingShown(entries.length, values.live ?? false));
       const exit: ExitCode = silent || (values.failed && shown.length > 0) ? 1 : 0;
       return exit;
     });
@@ -141,15 +142,13 @@ function jsonOf(entry: Entry): unknown {
   };
 }
 
-function print(entries: Entry[], all: number, failed: boolean, now: number, io: Io): void {
-  if (entries.length === 0) {
-    if (failed && all > 0) io.out(`all ${all} objects are ready or suspended`);
-    else
-      io.out(
-        'no objects are known; `sluice resync` reads them from the clusters, `sluice status --live` shows them now',
-      );
-    return;
-  }
+function nothingShown(all: number, live: boolean): string {
+  if (all > 0) return `all ${all} objects are ready or suspended`;
+  if (live) return "the clusters have no objects of Flux's kinds";
+  return 'no objects are known; `sluice resync` reads them from the clusters, `sluice status --live` shows them now';
+}
+
+function print(entries: Entry[], now: number, io: Io): void {
   const rows = entries.map(entry => {
     const { key, summary } = entry;
     return [
