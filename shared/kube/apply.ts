@@ -41,6 +41,8 @@ export interface ApplySetResult {
   changes: Change[];
   /** What is applied now. */
   inventory: InventoryEntry[];
+  /** What was put right on the way: fields that the API server does not know and that were left out. */
+  warnings: string[];
 }
 
 /** Calls under way at a time for one set; the client has a limit for all sets of a cluster. */
@@ -56,7 +58,8 @@ export async function applySet(
   objects: readonly KubeObject[],
   options: ApplySetOptions,
 ): Promise<ApplySetResult> {
-  const context = contextOf(cluster, options);
+  const warnings = new Set<string>();
+  const context = contextOf(cluster, options, message => warnings.add(message));
   const items = await planSet(context, objects, options);
   const changes: Change[] = [];
   const run = new SetRun(context, options, items, changes);
@@ -69,10 +72,10 @@ export async function applySet(
     const message = error instanceof Error ? error.message : String(error);
     throw new ApplyError(message, changes, mergeInventory(applied, options.inventory), error);
   }
-  return { changes, inventory: changes.map(inventoryEntry) };
+  return { changes, inventory: changes.map(inventoryEntry), warnings: [...warnings] };
 }
 
-function contextOf(cluster: Cluster, options: ApplySetOptions): SetContext {
+function contextOf(cluster: Cluster, options: ApplySetOptions, warn: (message: string) => void): SetContext {
   const disallowed = (options.disallowedManagers ?? []).flatMap(prefix => [
     { prefix, operation: 'Apply' as const },
     { prefix, operation: 'Update' as const },
@@ -84,6 +87,7 @@ function contextOf(cluster: Cluster, options: ApplySetOptions): SetContext {
     force: options.force,
     foreign: [...kubectlManagers(options.manager), ...disallowed],
     ignored: compileDriftRules(options.ignore ?? []),
+    warn,
   };
 }
 

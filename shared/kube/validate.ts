@@ -7,6 +7,7 @@ import { type IgnoredPaths, withIgnoredFields, without } from './drift-rules.ts'
 import { cleanupPatch, type ForeignManager, type PatchOperation } from './managed-fields.ts';
 import type { Policy } from './policy.ts';
 import { provablyUnchanged } from './unchanged.ts';
+import { applyKnownFields } from './unknown-fields.ts';
 
 /** What is the same for all objects of a set. */
 export interface SetContext {
@@ -16,6 +17,8 @@ export interface SetContext {
   force: boolean;
   foreign: readonly ForeignManager[];
   ignored: IgnoredPaths;
+  /** Told of what was put right, and should be put right in the manifests. */
+  warn: (message: string) => void;
 }
 
 /** What is to be done with one object. */
@@ -60,11 +63,11 @@ export async function validate(
 ): Promise<Decision> {
   let live = known;
   for (let races = 0; ; races++) {
-    const { dryRun, recreate } = await dryRunOf(context, desired, live);
+    const { dryRun, sent, recreate } = await dryRunOf(context, desired, live);
     if (!dryRun) return { do: 'recreate', payload: desired, live: recreate };
     // A dry-run that created the object has no version.
     const version = dryRun.metadata.resourceVersion;
-    if (!version) return { do: 'apply', action: 'created', payload: desired, cleanup: [] };
+    if (!version) return { do: 'apply', action: 'created', payload: sent, cleanup: [] };
     const seen = live;
     if (live?.metadata.resourceVersion !== version) live = await read(context.cluster, desired);
     if (live && !seen) {
@@ -73,8 +76,8 @@ export async function validate(
     }
     // The dry-run saw another version than was read: controllers write too, and their change is no drift of ours.
     if (live && (live.metadata.resourceVersion === version || races >= maxRaces))
-      return decide(context, desired, live, dryRun);
-    if (races >= maxRaces) return { do: 'apply', action: 'created', payload: desired, cleanup: [] };
+      return decide(context, sent, live, dryRun);
+    if (races >= maxRaces) return { do: 'apply', action: 'created', payload: sent, cleanup: [] };
   }
 }
 
@@ -82,11 +85,13 @@ async function dryRunOf(
   context: SetContext,
   desired: KubeObject,
   known: KubeObject | undefined,
-): Promise<{ dryRun: KubeObject; recreate?: never } | { dryRun?: never; recreate: KubeObject }> {
+): Promise<
+  { dryRun: KubeObject; sent: KubeObject; recreate?: never } | { dryRun?: never; sent?: never; recreate: KubeObject }
+> {
   try {
-    return {
-      dryRun: await context.cluster.apply(desired, { fieldManager: context.manager, force: true, dryRun: true }),
-    };
+    const options = { fieldManager: context.manager, force: true, dryRun: true };
+    const { result, sent } = await applyKnownFields(context.cluster, desired, options, context.warn);
+    return { dryRun: result, sent };
   } catch (error) {
     const live = known ?? (isImmutable(error) ? await read(context.cluster, desired) : undefined);
     if (live && (await mayRecreate(context, desired, live, error))) return { recreate: live };

@@ -8,6 +8,7 @@ import { jsonEqual } from './deep-equal.ts';
 import { cleanupPatch, type PatchOperation } from './managed-fields.ts';
 import { refOf, subjectOf } from './object-id.ts';
 import { appliedEntry } from './unchanged.ts';
+import { applyKnownFields } from './unknown-fields.ts';
 import { type Decision, hasDrifted, type SetContext } from './validate.ts';
 
 interface Waiting {
@@ -39,9 +40,10 @@ export async function write(
 async function tryApply(context: SetContext, decision: Extract<Decision, { do: 'try' }>): Promise<Action> {
   const { payload, live } = decision;
   try {
-    const applied = await context.cluster.apply(payload, { fieldManager: context.manager, force: true });
+    const options = { fieldManager: context.manager, force: true };
+    const { result: applied, sent } = await applyKnownFields(context.cluster, payload, options, context.warn);
     if (!live) return 'created';
-    return changedBy(context.manager, payload, live, applied) ? 'configured' : 'unchanged';
+    return changedBy(context.manager, sent, live, applied) ? 'configured' : 'unchanged';
   } catch (error) {
     throw new ObjectRefused(payload, 'dry-run', error);
   }

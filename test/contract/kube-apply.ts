@@ -174,6 +174,25 @@ export function applyContract(target: KubeTarget): void {
       assert.equal(await client.get(configMaps, namespace, 'a'), undefined);
     });
 
+    it('leaves out fields that a built-in kind does not have, and says so', async () => {
+      const { namespace, applier, client } = await open();
+      const typo = deployment(namespace, 'web', 'nginx:1');
+      typo.spec.replcas = 3;
+      typo.spec.template.spec.containers[0].resources.request = { cpu: '1' };
+      const left = ['.spec.replcas', '.spec.template.spec.containers[name="main"].resources.request'];
+      for (const set of [[typo], [typo, configMap(namespace, 'a', {})]]) {
+        await applier.apply(set);
+        assert.deepEqual(
+          applier.warnings.sort(),
+          left.map(path => `Deployment/${namespace}/web: field ${path} is unknown to the API server and was left out`),
+        );
+      }
+      assert.ok(await client.get(deployments, namespace, 'web'));
+      assert.ok(
+        (await applier.apply([typo, configMap(namespace, 'a', {})])).every(change => change.endsWith(' unchanged')),
+      );
+    });
+
     it('names what is missing: a kind, a namespace', async () => {
       const { namespace, applier } = await open();
       const unknown = { apiVersion: 'nowhere.example.com/v1', kind: 'Thing', metadata: { name: 't', namespace } };

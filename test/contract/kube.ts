@@ -121,6 +121,7 @@ export class Applier {
   readonly namespace: string;
   readonly name: string;
   inventory: InventoryEntry[] = [];
+  warnings: string[] = [];
   /** Requests by verb of the last apply. */
   calls: Record<string, number> = {};
 
@@ -143,6 +144,7 @@ export class Applier {
         ...options,
       });
       this.inventory = result.inventory;
+      this.warnings = result.warnings;
       return result.changes.map(changeText);
     } finally {
       const after = this.client.stats.snapshot().byVerb;
