@@ -64,8 +64,8 @@ const maxIdleMs = 55_000;
 
 /**
  * HTTP/1.1 over kept-alive connections. Measured against kube-apiserver with 25 requests under way: about 3,000 requests a
- * second, where one HTTP/2 session of node:http2 manages about 2,000 (its event loop work is serial, and so is the
- * server's per connection). One at a time they are equal; HTTP/2 saves about 40 ms of handshakes on the first burst only.
+ * second, where one HTTP/2 session of node:http2 manages about 2,000. One at a time
+ * they are equal; HTTP/2 saves about 40 ms of handshakes, on the first burst only.
  */
 export function httpTransport(options: TransportOptions): Transport {
   const base = new URL(options.server);
