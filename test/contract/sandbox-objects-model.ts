@@ -154,6 +154,8 @@ function bodyOf(step: Step, live: KubeObject | undefined): unknown {
   return typeof step.body === 'function' ? step.body(structuredClone(live)) : structuredClone(step.body);
 }
 
+/** Claims get it from an admission controller that is not played here. */
+const protection = 'kubernetes.io/pvc-protection';
 const givenOut = ['uid', 'resourceVersion', 'creationTimestamp', 'generation', 'selfLink'];
 const allocated = [
   'clusterIP',
@@ -171,6 +173,7 @@ export function comparable(object: KubeObject): unknown {
   const copy = structuredClone(object);
   const metadata = copy.metadata as unknown as Record<string, unknown>;
   for (const field of givenOut) delete metadata[field];
+  if (copy.metadata.finalizers?.includes(protection)) delete copy.metadata.finalizers;
   const entries = (copy.metadata.managedFields ?? []).map(({ time: _, ...entry }) => entry);
   metadata.managedFields = entries.sort((a, b) =>
     JSON.stringify([a.manager, a.operation, a.apiVersion]) < JSON.stringify([b.manager, b.operation, b.apiVersion])

@@ -11,6 +11,7 @@ import { builtBinaries } from '../apiserver/build.ts';
 import type { Apiserver } from '../apiserver/cluster.ts';
 import { startApiserver } from '../apiserver/cluster.ts';
 import { type Case, cases, widgetSchema } from './sandbox-objects-cases.ts';
+import { kindCases } from './sandbox-objects-kinds.ts';
 import { Model, type OpenApiDocument, Real, type Resource, type Step } from './sandbox-objects-model.ts';
 
 const skip = builtBinaries() ? false : 'kube-apiserver is not built; `npm run test:apiserver` builds it';
@@ -29,7 +30,7 @@ describe('object functions against kube-apiserver', { skip }, () => {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  for (const one of cases)
+  for (const one of [...cases, ...kindCases])
     test(one.name, async t => {
       const resource: Resource = { ...one.resource, name: one.name, namespace };
       const real = new Real(server);

@@ -73,8 +73,7 @@ function readFields(body: string): Struct {
     const empty = options.includes('omitempty');
     if (empty && !type.startsWith('*') && scalars.has(bare)) struct.omitted.push(name);
     if (!empty && /^(\[\]|map\[)/.test(type)) struct.nulls.push(name);
-    if ((bare === 'Time' || bare === 'MicroTime') && !type.startsWith('*') && !options.includes('omitzero'))
-      struct.nulls.push(name);
+    if (/^(\w+\.)?(Micro)?Time$/.test(type) && !options.includes('omitzero')) struct.nulls.push(name);
   }
   return struct;
 }

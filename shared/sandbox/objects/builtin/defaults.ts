@@ -109,7 +109,9 @@ function statefulSet(object: Fields, spec: Fields): void {
   if (isFields(object.status)) setDefaults(object.status, { availableReplicas: 0 });
 }
 
-function daemonSet(_object: Fields, spec: Fields): void {
+function daemonSet(object: Fields, spec: Fields): void {
+  // The generation of the template of former API versions lives on in an annotation.
+  setDefaults(childOf(object.metadata, 'annotations'), { 'deprecated.daemonset.template.generation': '1' });
   setDefaults(spec, { revisionHistoryLimit: 10 });
   const strategy = childOf(spec, 'updateStrategy');
   setDefaults(strategy, { type: 'RollingUpdate' });

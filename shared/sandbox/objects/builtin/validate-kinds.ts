@@ -222,7 +222,9 @@ export function bindingErrors(object: Fields, old: Fields | undefined): FieldErr
   else errors.push(...pathSegment(ref.name).map(message => invalid('roleRef.name', ref.name, message)));
   for (const [i, subject] of listOf(object.subjects).entries())
     errors.push(...subjectErrors(subject, `subjects[${i}]`, namespaced));
-  if (old && !sameValue(ref, old.roleRef)) errors.push(invalid('roleRef', ref, 'cannot change roleRef'));
+  // The API server shows the reference under the names of its Go fields.
+  const shown = { APIGroup: ref.apiGroup, Kind: ref.kind, Name: ref.name };
+  if (old && !sameValue(ref, old.roleRef)) errors.push(invalid('roleRef', shown, 'cannot change roleRef'));
   return errors;
 }
 
@@ -326,6 +328,10 @@ export function autoscalerErrors(object: Fields): FieldError[] {
   if (spec.maxReplicas < spec.minReplicas)
     errors.push(invalid('spec.maxReplicas', spec.maxReplicas, 'must be greater than or equal to `minReplicas`'));
   const target: Fields = spec.scaleTargetRef ?? {};
+  if (!target.apiVersion?.includes('/'))
+    errors.push(
+      invalid('spec.scaleTargetRef.apiVersion', target.apiVersion ?? '', 'apiVersion must specify API group'),
+    );
   if (!target.kind) errors.push(required('spec.scaleTargetRef.kind'));
   if (!target.name) errors.push(required('spec.scaleTargetRef.name'));
   return errors;
@@ -334,9 +340,9 @@ export function autoscalerErrors(object: Fields): FieldError[] {
 export function networkPolicyErrors(object: Fields): FieldError[] {
   const spec: Fields = object.spec ?? {};
   const errors = selectorErrors(spec.podSelector, 'spec.podSelector');
-  for (const type of spec.policyTypes ?? [])
+  for (const [i, type] of (spec.policyTypes ?? []).entries())
     if (type !== 'Ingress' && type !== 'Egress')
-      errors.push(notSupported('spec.policyTypes', type, ['Egress', 'Ingress']));
+      errors.push(notSupported(`spec.policyTypes[${i}]`, type, ['Ingress', 'Egress']));
   return errors;
 }
 
