@@ -37,7 +37,7 @@ export class Fault extends Error {
       metadata: {},
       status: 'Failure',
       message: this.message,
-      reason: this.reason,
+      ...(this.reason ? { reason: this.reason } : {}),
       ...(this.details ? { details: this.details } : {}),
       code: this.status,
     };
@@ -122,7 +122,7 @@ export function notAcceptable(supported: string[]): Fault {
 export function invalid(group: string, kind: string, name: string, errors: FieldError[]): Fault {
   const causes = errors.map(error => ({ reason: error.type, message: causeMessage(error), field: error.field }));
   return new Fault(422, 'Invalid', `${group ? `${kind}.${group}` : kind} "${name}" is invalid: ${errorsText(errors)}`, {
-    name,
+    ...(name ? { name } : {}),
     ...(group ? { group } : {}),
     kind,
     causes,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { KubeObject } from '../../api/object.ts';
-import { badRequest, conflict, forbidden } from '../faults.ts';
+import { badRequest, conflict, forbidden, invalid } from '../faults.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
 import type { Entry } from '../store/collection.ts';
 import { clone } from './clone.ts';
@@ -12,7 +12,7 @@ export const DeleteOptions = z.object({
   gracePeriodSeconds: z.number().int().min(0).nullish(),
   preconditions: z.object({ uid: z.string().nullish(), resourceVersion: z.string().nullish() }).nullish(),
   orphanDependents: z.boolean().nullish(),
-  propagationPolicy: z.enum(['Orphan', 'Background', 'Foreground']).nullish(),
+  propagationPolicy: z.string().nullish(),
   dryRun: z.array(z.string()).nullish(),
 });
 export type DeleteOptions = z.infer<typeof DeleteOptions>;
@@ -38,6 +38,7 @@ export function deleteEntry(
   options: DeleteOptions,
   dryRun = false,
 ): Deletion {
+  checkPolicy(options);
   checkPreconditions(definition, entry, options);
   if (definition.storageKey === '/namespaces' && protectedNamespaces.has(entry.name))
     throw forbidden(definition, entry.name, 'this namespace may not be deleted');
@@ -60,16 +61,31 @@ function checkPreconditions(definition: ResourceDefinition, entry: Entry, option
     throw conflict(
       definition,
       entry.name,
-      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${metadata.uid}`,
+      `the UID in the precondition (${uid}) does not match the UID in record (${metadata.uid}). The object might have been deleted and then recreated`,
     );
   if (resourceVersion && resourceVersion !== metadata.resourceVersion)
     throw conflict(
       definition,
       entry.name,
-      `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${metadata.resourceVersion}`,
+      `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${metadata.resourceVersion}). The object might have been modified`,
     );
   if (options.orphanDependents !== undefined && options.orphanDependents !== null && options.propagationPolicy)
     throw badRequest('orphanDependents and deletionPropagation cannot be both set');
+}
+
+const policies = ['Foreground', 'Background', 'Orphan'];
+
+function checkPolicy({ propagationPolicy }: DeleteOptions): void {
+  if (!propagationPolicy || policies.includes(propagationPolicy)) return;
+  const supported = policies.map(policy => JSON.stringify(policy)).join(', ');
+  throw invalid('meta.k8s.io', 'DeleteOptions', '', [
+    {
+      type: 'FieldValueNotSupported',
+      field: 'propagationPolicy',
+      value: propagationPolicy,
+      detail: `supported values: ${supported}`,
+    },
+  ]);
 }
 
 function finalizersFor(definition: ResourceDefinition, entry: Entry, options: DeleteOptions): string[] {
@@ -85,12 +101,32 @@ function finalizersFor(definition: ResourceDefinition, entry: Entry, options: De
   return policy === 'Foreground' ? [...others, foregroundFinalizer] : others;
 }
 
+const definitionsKey = 'apiextensions.k8s.io/customresourcedefinitions';
+
+function markDefinition(kernel: Kernel, crd: KubeObject): void {
+  const now = timestamp(kernel.now());
+  crd.metadata.deletionTimestamp = now;
+  const terminating = {
+    lastTransitionTime: now,
+    message: 'CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon',
+    reason: 'InstanceDeletionPending',
+    status: 'True',
+    type: 'Terminating',
+  };
+  const others = (crd.status?.conditions ?? []) as { type: string }[];
+  crd.status = { ...crd.status, conditions: [...others.filter(one => one.type !== 'Terminating'), terminating] };
+}
+
 function mark(kernel: Kernel, definition: ResourceDefinition, next: KubeObject, options: DeleteOptions): void {
   const { metadata } = next;
   const grace = gracePeriod(definition, next, options);
   if (metadata.deletionTimestamp) {
     const left = metadata.deletionGracePeriodSeconds ?? 0;
     if (grace < left) metadata.deletionGracePeriodSeconds = grace;
+    return;
+  }
+  if (definition.storageKey === definitionsKey) {
+    markDefinition(kernel, next);
     return;
   }
   metadata.deletionTimestamp = timestamp(new Date(kernel.now().getTime() + grace * 1000));

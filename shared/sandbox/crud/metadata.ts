@@ -12,6 +12,10 @@ export function checkEnvelope(target: Target, body: unknown): KubeObject {
   const object = body as KubeObject;
   const { definition, version } = target;
   const expected = apiVersionOf(definition.group, version.name);
+  if (!definition.builtin && !object.kind)
+    throw badRequest(
+      `the object provided is unrecognized (must be of type ${definition.kind}): Object 'Kind' is missing`,
+    );
   object.kind ??= definition.kind;
   object.apiVersion ??= expected;
   if (object.kind !== definition.kind)

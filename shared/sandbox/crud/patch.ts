@@ -1,7 +1,8 @@
 import type { KubeObject } from '../../api/object.ts';
-import { badRequest, Fault, invalid, unsupportedMediaType } from '../faults.ts';
-import { jsonPatch, mergePatch, strategicMergePatch } from '../objects/patch.ts';
+import { badRequest, conflict, Fault, invalid, unsupportedMediaType } from '../faults.ts';
+import { jsonPatch, mergePatch, PatchError, strategicMergePatch } from '../objects/patch.ts';
 import { ApplyConflict, ApplyError, serverSideApply } from '../objects/server-side-apply.ts';
+import { apiVersionOf } from '../resources/definition.ts';
 import { clone } from './clone.ts';
 import { type Kernel, type Target, timestamp, type WriteOptions } from './kernel.ts';
 import { checkEnvelope } from './metadata.ts';
@@ -53,15 +54,8 @@ export function applyPatch(
     return strategicMergePatch(clone(live), body as never, schema) as KubeObject;
   } catch (error) {
     if (error instanceof Fault) throw error;
-    const { name } = live.metadata;
-    const { group, kind } = target.definition;
-    const message = error instanceof Error ? error.message : String(error);
-    if (type !== 'json') throw badRequest(message);
-    throw new Fault(422, 'Invalid', `the server rejected our request due to an error in our request: ${message}`, {
-      name,
-      group,
-      kind,
-    });
+    if (error instanceof PatchError) throw new Fault(error.status, error.code, error.message, {});
+    throw error;
   }
 }
 
@@ -89,17 +83,32 @@ export function applyObject(
     throw invalid('meta.k8s.io', 'PatchOptions', '', [
       { type: 'FieldValueRequired', field: 'fieldManager', detail: 'is required for apply patch' },
     ]);
+  checkApplied(target, body);
   const applied = checkEnvelope(target, body);
   const entry = kernel.store.get(definition.storageKey, target.namespace, target.name);
   if (!entry) {
     if (target.subresource) liveEntry(kernel, target);
     options.mayCreate();
+    if (applied.metadata.uid)
+      throw conflict(
+        definition,
+        target.name,
+        `uid mismatch: the provided object specified uid ${applied.metadata.uid}, and no existing object was found`,
+      );
     const merged = merge(kernel, target, undefined, applied, options);
     return { object: createObject(kernel, target, clone(merged), options, true), created: true };
   }
   const live = inVersion(target, entry);
   const merged = merge(kernel, target, live, applied, options);
   return { object: replaceObject(kernel, target, entry, merged, options, { tracked: true }), created: false };
+}
+
+/** An applied configuration says itself what it is. */
+function checkApplied({ definition, version }: Target, body: unknown): void {
+  const { apiVersion = '', kind = '' } = (body ?? {}) as Partial<KubeObject>;
+  if (apiVersion !== '' && kind !== '') return;
+  const expected = `${apiVersionOf(definition.group, version.name)}, Kind=${definition.kind}`;
+  throw badRequest(`invalid object type: ${apiVersion}, Kind=${kind}; apiVersion and kind must be given (${expected})`);
 }
 
 function merge(
@@ -122,7 +131,8 @@ function merge(
     });
   } catch (error) {
     if (error instanceof ApplyConflict) throw new Fault(409, 'Conflict', error.message, { causes: [...error.causes] });
-    if (error instanceof ApplyError) throw new Fault(error.status, error.code, error.message);
+    if (error instanceof ApplyError)
+      throw new Fault(error.status, error.status === 500 ? '' : error.code, error.message);
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 import type { KubeObject } from '../../api/object.ts';
-import { badRequest, expired } from '../faults.ts';
+import { badRequest, expired, Fault, invalid } from '../faults.ts';
 import { type FieldTerm, parseFieldSelector, parseLabelSelector } from '../selectors.ts';
 import type { Entry } from '../store/collection.ts';
 import type { Kernel, Target } from './kernel.ts';
@@ -44,6 +44,8 @@ function checkTerm(target: Target, term: FieldTerm): void {
   const { path } = term;
   if (path === 'metadata.name' || path === 'metadata.namespace') return;
   if (target.version.selectableFields.includes(path)) return;
+  if (target.definition.builtin && target.version.selectableFields.length === 0)
+    throw badRequest(`"${path}" is not a known field selector: only "metadata.name", "metadata.namespace"`);
   throw badRequest(`field label not supported: ${path}`);
 }
 
@@ -130,8 +132,7 @@ function parseToken(text: string): { rv: number; start: string } {
 /** The revision of an exact list; undefined for the present, which satisfies everything else. */
 function requestedRevision(kernel: Kernel, options: ListOptions): number | undefined {
   const { resourceVersion, resourceVersionMatch } = options;
-  if (resourceVersionMatch && !resourceVersion)
-    throw badRequest('resourceVersionMatch is forbidden unless resourceVersion is provided');
+  checkMatch(resourceVersionMatch, resourceVersion);
   if (!resourceVersion) return undefined;
   const revision = parseRevision(resourceVersion);
   if (revision > kernel.store.revision) throw tooLargeRevision(resourceVersion, kernel.store.revision);
@@ -139,15 +140,39 @@ function requestedRevision(kernel: Kernel, options: ListOptions): number | undef
   return exact ? revision : undefined;
 }
 
+function checkMatch(match: string | undefined, resourceVersion: string | undefined): void {
+  const field = 'resourceVersionMatch';
+  if (!match) return;
+  if (!resourceVersion)
+    throw invalid('meta.k8s.io', 'ListOptions', '', [
+      { type: 'FieldValueForbidden', field, detail: `${field} is forbidden unless resourceVersion is provided` },
+    ]);
+  if (match === 'Exact' && resourceVersion === '0')
+    throw invalid('meta.k8s.io', 'ListOptions', '', [
+      { type: 'FieldValueForbidden', field, detail: `${field} "Exact" is forbidden for resourceVersion "0"` },
+    ]);
+  if (match !== 'Exact' && match !== 'NotOlderThan')
+    throw invalid('meta.k8s.io', 'ListOptions', '', [
+      {
+        type: 'FieldValueNotSupported',
+        field,
+        value: match,
+        detail: 'supported values: "Exact", "NotOlderThan", ""',
+      },
+    ]);
+}
+
 export function parseRevision(text: string): number {
   if (!/^\d+$/.test(text)) throw badRequest(`Invalid value: "${text}": resourceVersion must be an unsigned integer`);
   return Number(text);
 }
 
-export function tooLargeRevision(wanted: string, current: number): Error {
-  return Object.assign(badRequest(`Too large resource version: ${wanted}, current: ${current}`), {
-    status: 504,
-    reason: 'Timeout',
+/** The client has seen a state that this server has not; it may ask again. */
+export function tooLargeRevision(wanted: string, current: number): Fault {
+  const message = `Timeout: Too large resource version: ${wanted}, current: ${current}`;
+  return new Fault(504, 'Timeout', message, {
+    causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+    retryAfterSeconds: 1,
   });
 }
 

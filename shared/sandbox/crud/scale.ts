@@ -53,6 +53,7 @@ export function writeScale(
   const entry = liveEntry(kernel, target);
   const live = inVersion(target, entry);
   const scale = change(scaleOf(target, live));
+  scale.kind ??= 'Scale';
   if (scale.kind !== 'Scale')
     throw badRequest(`the kind in the data (${scale.kind}) does not match the expected kind (Scale)`);
   const replicas: unknown = scale.spec?.replicas ?? 0;

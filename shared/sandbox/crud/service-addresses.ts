@@ -21,6 +21,11 @@ export function allocateService(service: KubeObject, kernel: Kernel): void {
   const { spec } = service;
   if (spec.type === 'ExternalName') return;
   allocateAddress(service, kernel);
+  // Without a selector, a headless service's endpoints may be of either family.
+  if (spec.clusterIP === 'None' && !spec.selector) {
+    spec.ipFamilies ??= ['IPv4', 'IPv6'];
+    spec.ipFamilyPolicy ??= 'RequireDualStack';
+  }
   spec.ipFamilies ??= ['IPv4'];
   spec.ipFamilyPolicy ??= 'SingleStack';
   if (spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false))
@@ -80,7 +85,9 @@ export function releaseOnTypeChange(service: KubeObject, live: KubeObject, kerne
   }
   if (old.type !== 'ExternalName') {
     spec.clusterIP ||= old.clusterIP;
-    spec.clusterIPs ??= old.clusterIPs;
+    // The two say the same; the one that was changed counts.
+    if (!spec.clusterIPs?.length || spec.clusterIP !== old.clusterIP)
+      spec.clusterIPs = spec.clusterIP ? [spec.clusterIP] : [];
     spec.ipFamilies ??= old.ipFamilies;
     spec.ipFamilyPolicy ??= old.ipFamilyPolicy;
   } else allocateService(service, kernel);

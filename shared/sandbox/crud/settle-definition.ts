@@ -20,6 +20,15 @@ export function isEstablished(crd: KubeObject): boolean {
   return conditions.some(condition => condition.type === 'Established' && condition.status === 'True');
 }
 
+/** What a definition leaves out of its names. */
+export function completeNames({ spec }: KubeObject): void {
+  spec.names = { ...spec.names };
+  const { names } = spec;
+  names.singular ||= String(names.kind).toLowerCase();
+  names.listKind ||= `${names.kind}List`;
+  spec.conversion ??= { strategy: 'None' };
+}
+
 /**
  * What the API server makes of a new or changed definition before it is stored: whether the names are free, the versions
  * that were ever stored, and the finalizer that lets the instances be removed first.
@@ -28,11 +37,7 @@ export function settleDefinition(crd: KubeObject, kernel: Kernel): void {
   const { metadata, spec } = crd;
   if (!metadata.deletionTimestamp && !metadata.finalizers?.includes(cleanup))
     metadata.finalizers = [...(metadata.finalizers ?? []), cleanup];
-  spec.names = { ...spec.names };
   const { names } = spec;
-  names.singular ||= String(names.kind).toLowerCase();
-  names.listKind ||= `${names.kind}List`;
-  spec.conversion ??= { strategy: 'None' };
   const status = { ...crd.status };
   const clash = nameClash(crd, kernel);
   status.acceptedNames = clash ? (status.acceptedNames ?? { plural: '', kind: '' }) : clone(names);

@@ -3,7 +3,7 @@ import { forbidden } from '../faults.ts';
 import type { Kernel, Target } from './kernel.ts';
 import { podQualityOfService } from './pod-quality.ts';
 import { allocateService, releaseOnTypeChange } from './service-addresses.ts';
-import { settleDefinition } from './settle-definition.ts';
+import { completeNames, settleDefinition } from './settle-definition.ts';
 
 type Prepare = (object: KubeObject, kernel: Kernel, live: KubeObject | undefined) => void;
 
@@ -53,14 +53,18 @@ const onCreate: Record<string, Prepare> = {
   },
 };
 
-/** Both for new and for changed objects. */
-const onWrite: Record<string, Prepare> = {
-  'apiextensions.k8s.io/customresourcedefinitions': settleDefinition,
+/** What belongs to reading an object, so that its author counts as the author of this too. New and changed objects alike. */
+const onRead: Record<string, (object: KubeObject) => void> = {
+  'apiextensions.k8s.io/customresourcedefinitions': completeNames,
   '/secrets': mergeStringData,
-  '/namespaces': namespace => {
-    const { metadata } = namespace;
+  '/namespaces': ({ metadata }) => {
     metadata.labels = { ...metadata.labels, 'kubernetes.io/metadata.name': metadata.name };
   },
+};
+
+/** What the server adds to new and changed objects of its own accord. */
+const onWrite: Record<string, Prepare> = {
+  'apiextensions.k8s.io/customresourcedefinitions': settleDefinition,
   '/services': (service, kernel, live) => {
     if (live) releaseOnTypeChange(service, live, kernel);
   },
@@ -69,13 +73,21 @@ const onWrite: Record<string, Prepare> = {
 /** Kinds whose status a client may write along with the object. */
 const ownStatus = new Set(['/nodes', '/events']);
 
+/** Completes an object before it is decided whose fields are whose. */
+export function completeRead(target: Target, object: KubeObject): void {
+  const { definition } = target;
+  if (definition.builtin) onRead[definition.storageKey]?.(object);
+}
+
+/** A new object's status is not the client's to write. */
+export function resetStatus(target: Target, object: KubeObject): void {
+  if (target.version.status && !ownStatus.has(target.definition.storageKey)) delete object.status;
+}
+
 export function prepareCreate(target: Target, object: KubeObject, kernel: Kernel): void {
   const { definition, version } = target;
-  if (version.status && !ownStatus.has(definition.storageKey)) {
-    delete object.status;
-    if (definition.builtin) object.status = {};
-  }
   if (!definition.builtin) return;
+  if (version.status) object.status ??= {};
   onCreate[definition.storageKey]?.(object, kernel, undefined);
   onWrite[definition.storageKey]?.(object, kernel, undefined);
 }
@@ -108,7 +120,23 @@ function preparePod(pod: KubeObject, kernel: Kernel): void {
       pod.metadata.name,
       `error looking up service account ${namespace}/${account}: serviceaccount "${account}" not found`,
     );
+  spec.priority ??= 0;
+  spec.preemptionPolicy ??= 'PreemptLowerPriority';
+  spec.tolerations = [...(spec.tolerations ?? []), ...missingTolerations(spec.tolerations ?? [])];
   pod.status = { phase: 'Pending', qosClass: podQualityOfService(spec) };
+}
+
+interface Toleration {
+  key?: string;
+  effect?: string;
+}
+
+/** A pod stays on a node in trouble for five minutes, unless it says otherwise. */
+function missingTolerations(given: Toleration[]): object[] {
+  const keys = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'];
+  return keys
+    .filter(key => !given.some(one => (!one.key || one.key === key) && (!one.effect || one.effect === 'NoExecute')))
+    .map(key => ({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 }));
 }
 
 /** A job's pods are told apart by the job's uid, unless `manualSelector` says that the author sees to it. */
@@ -131,4 +159,5 @@ function prepareJob(job: KubeObject): void {
     },
   };
   spec.selector ??= { matchLabels: { 'batch.kubernetes.io/controller-uid': uid } };
+  job.metadata.labels ??= { ...template.metadata.labels };
 }

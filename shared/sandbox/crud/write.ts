@@ -21,7 +21,7 @@ import { clone } from './clone.ts';
 import { mayBeRemoved } from './deletion-state.ts';
 import { type Kernel, type Target, timestamp, type WriteOptions } from './kernel.ts';
 import { checkEnvelope, generateName, validateMetadata } from './metadata.ts';
-import { prepareCreate, prepareUpdate } from './strategy.ts';
+import { completeRead, prepareCreate, prepareUpdate, resetStatus } from './strategy.ts';
 
 /** etcd's limit for one object. */
 const objectLimit = 1.5 * 1024 * 1024;
@@ -56,17 +56,19 @@ export function createObject(
   const { definition } = target;
   checkNamespace(kernel, target);
   const { metadata } = given;
-  if (metadata.resourceVersion) {
-    if (tracked) throw notFound(definition, metadata.name);
-    throw badRequest('resourceVersion should not be set on objects to be created');
-  }
+  // An apply may carry one that it read; there is nothing here to compare it with.
+  if (tracked) delete metadata.resourceVersion;
+  if (metadata.resourceVersion) throw badRequest('resourceVersion should not be set on objects to be created');
   generateName(metadata);
   if (!metadata.name) throw missingName(target);
   startMetadata(kernel, target, given);
   let next = conform(target, given, options);
+  completeRead(target, next);
+  resetStatus(target, next);
+  // The sharing of what tracking answers ends here: all of it came from the request.
+  if (!tracked) next = track(kernel, target, undefined, next, options);
   prepareCreate(target, next, kernel);
   validate(target, next, undefined);
-  if (!tracked) next = track(kernel, target, undefined, next, options);
   const stored = definition.toStorage(next, target.version.name);
   checkSize(stored);
   if (kernel.store.get(definition.storageKey, metadata.namespace ?? '', metadata.name))
@@ -114,7 +116,6 @@ function conform(target: Target, object: KubeObject, options: WriteOptions, old?
   const { definition, version } = target;
   const prepared = decoded(target, object, options, old);
   options.warnings.push(...prepared.warnings);
-  if (version.deprecated) options.warnings.push(version.deprecated.warning);
   if (prepared.errors.length > 0)
     throw invalid(definition.group, definition.kind, object.metadata.name ?? '', prepared.errors);
   if (definition.builtin) defaultBuiltin(prepared.object);
@@ -197,11 +198,14 @@ export function replaceObject(
   const wanted = status ? statusOnly(target, given, live) : given;
   if (!status && target.version.status && !keepsOwnStatus(target)) keepStatus(wanted, live);
   let next = conform(target, wanted, options, live);
+  if (!status) completeRead(target, next);
+  if (!how.tracked) next = track(kernel, target, live, next, options);
   if (!status) prepareUpdate(target, next, live, kernel);
   bumpGeneration(target, next, live);
   checkFinalizers(target, next, live);
   if (!status) validate(target, next, live);
-  next = how.tracked ? keepTimes(live, next) : track(kernel, target, live, next, options);
+  // Defaults and allocations may have brought back what `live` already had.
+  next = keepTimes(live, next);
   if (sameValue(next, live)) return live;
   return commit(kernel, target, entry, next, options);
 }
@@ -233,7 +237,7 @@ function checkVersion(target: Target, next: KubeObject, live: KubeObject, requir
     if (resourceVersion !== live.metadata.resourceVersion) throw conflict(definition, name, staleMessage);
   } else if (required && !definition.builtin) {
     const detail = 'must be specified for an update';
-    throw invalid(definition.group, definition.kind, name, [
+    throw invalid(definition.group, definition.plural, name, [
       { type: 'FieldValueInvalid', field: 'metadata.resourceVersion', value: 0, detail },
     ]);
   }

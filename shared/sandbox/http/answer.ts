@@ -47,10 +47,8 @@ export function sendFault(response: ServerResponse, error: unknown): void {
 
 /** Warning headers, as RFC 7234 has them and kubectl prints them. */
 export function addWarnings(response: ServerResponse, warnings: string[]): void {
-  const unique = [...new Set(warnings)];
-  if (unique.length > 0)
-    response.setHeader(
-      'Warning',
-      unique.map(warning => `299 - ${JSON.stringify(warning.replaceAll(/[\r\n]+/g, ' '))}`),
-    );
+  if (warnings.length === 0) return;
+  const before = response.getHeader('Warning') ?? [];
+  const added = warnings.map(warning => `299 - ${JSON.stringify(warning.replaceAll(/[\r\n]+/g, ' '))}`);
+  response.setHeader('Warning', [...new Set([...(before as string[]), ...added])]);
 }

@@ -97,6 +97,7 @@ export async function serveResource(
     name: path.name,
     subresource: path.subresource,
   };
+  if (version.deprecated) addWarnings(response, [version.deprecated.warning]);
   const accepted = negotiate(request.headers.accept);
   const call: Call = { services, request, response, query, accepted, user, path, target };
   await operate(call, verb);
@@ -183,6 +184,9 @@ async function patch(call: Call): Promise<void> {
   answer(call, created ? 201 : 200, object, options);
 }
 
+const jobWarning =
+  'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning';
+
 async function remove(call: Call): Promise<void> {
   const { target, services } = call;
   const bytes = await readBody(call.request);
@@ -193,6 +197,12 @@ async function remove(call: Call): Promise<void> {
   const dryRun = dryRunOf([...(options.dryRun ?? []), ...call.query.getAll('dryRun')], 'DeleteOptions');
   const entry = liveEntry(services.kernel, target);
   const { object, removed } = deleteEntry(services.kernel, target.definition, entry, options, dryRun);
+  if (
+    target.definition.storageKey === 'batch/jobs' &&
+    !options.propagationPolicy &&
+    typeof options.orphanDependents !== 'boolean'
+  )
+    addWarnings(call.response, [jobWarning]);
   if (!removed) return answer(call, 200, target.definition.convert(object, target.version.name));
   const { group, plural } = target.definition;
   const details = { name: target.name, ...(group ? { group } : {}), kind: plural, uid: object.metadata.uid };

@@ -69,7 +69,6 @@ export function customDefinition(crd: KubeObject): ResourceDefinition {
 function versionDefinition(spec: CrdSpec, version: CrdVersion): VersionDefinition {
   const schema = version.schema?.openAPIV3Schema ?? { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
   const scale = version.subresources?.scale;
-  const apiVersion = `${spec.group}/${version.name}`;
   return {
     name: version.name,
     schema: compileSchema(schema),
@@ -78,11 +77,21 @@ function versionDefinition(spec: CrdSpec, version: CrdVersion): VersionDefinitio
     scale: scale && { ...scale, labelSelectorPath: scale.labelSelectorPath || undefined },
     subresources: [],
     ...(version.deprecated
-      ? { deprecated: { warning: version.deprecationWarning ?? `${apiVersion} ${spec.names.kind} is deprecated` } }
+      ? { deprecated: { warning: version.deprecationWarning ?? deprecation(spec, version) } }
       : {}),
     columns: version.additionalPrinterColumns,
     selectableFields: (version.selectableFields ?? []).map(field => field.jsonPath.replace(/^\./, '')),
   };
+}
+
+/** Names the best version to go to, if there is one. */
+function deprecation(spec: CrdSpec, version: CrdVersion): string {
+  const { kind } = spec.names;
+  const better = spec.versions
+    .filter(other => other.served && !other.deprecated && compareVersions(other.name, version.name) < 0)
+    .sort((a, b) => compareVersions(a.name, b.name))[0];
+  const text = `${spec.group}/${version.name} ${kind} is deprecated`;
+  return better ? `${text}; use ${spec.group}/${better.name} ${kind}` : text;
 }
 
 const stages: Record<string, number> = { alpha: 0, beta: 1, '': 2 };
