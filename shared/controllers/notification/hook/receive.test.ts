@@ -112,6 +112,28 @@ describe('a Receiver', () => {
     ]);
   });
 
+  it('is looked at again after its interval, and says which request it has handled', async () => {
+    const before = Date.now();
+    await receiver('interval', { interval: '20m' });
+    const key = { cluster: 'main', kind: 'Receiver', namespace: ns, name: 'interval' };
+    const due = (await world.ports.index.getObject(key))!.dueAt - before;
+    assert.ok(due > 18 * 60_000 && due < 22 * 60_000, `${due} ms`);
+    const annotations = { 'reconcile.fluxcd.io/requestedAt': 'now-please' };
+    await world.cluster.patch(receiverType, ns, 'interval', { type: 'merge', body: { metadata: { annotations } } });
+    await reconcile('interval');
+    const object = await world.cluster.get(receiverType, ns, 'interval');
+    assert.equal(object?.status.lastHandledReconcileAt, 'now-please');
+  });
+
+  it('tells of its success in the cluster, as Flux does', async () => {
+    await receiver('told');
+    const { items } = await world.cluster.list({ apiVersion: 'v1', kind: 'Event' }, { namespace: ns });
+    const said = items
+      .filter(item => item.involvedObject?.name === 'told')
+      .map(item => [item.type, item.reason, item.message]);
+    assert.deepEqual(said, [['Normal', 'Succeeded', 'Reconciliation finished, next run in 10m0s']]);
+  });
+
   for (const [name, data, message] of [
     [
       'absent',
