@@ -39,7 +39,8 @@ export function refPrefixes(ref: GitReference = {}): string[] {
 
 /**
  * The commit that `ref` means among `refs`. Of several fields the last of branch, tag, semver, name, commit counts;
- * a branch beside a commit is the one that must hold it. `times` (commit → ms) settles {@link Resolved.ties}.
+ * a branch beside a commit is the one that must hold it. (That order is Flux's documented one; its code lets a tag win over
+ * a semver range when an object gives both.) `times` (commit → ms) settles {@link Resolved.ties}.
  */
 export function resolveReference(refs: RemoteRefs, ref: GitReference = {}, times?: Map<string, number>): Resolved {
   const kind = kindOf(ref);
