@@ -47,6 +47,6 @@ export class GitError extends Error {
 /** Text of a server, fit for a condition or a log: no control characters, bounded. */
 export function foreignText(text: string, limit = 300): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
-  const clean = text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]+/g, ' ').trim();
+  const clean = text.replace(/[\u0000-\u0020\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]+/g, ' ').trim();
   return clean.length > limit ? `${clean.slice(0, limit)}…` : clean;
 }
