@@ -230,3 +230,15 @@ test('the same tree comes out of packs made differently', async () => {
   execFileSync('git', ['--git-dir', dir, 'repack', '-adfq', '--depth=50', '--window=50']);
   assert.deepEqual(await entries(), loose);
 });
+
+test('asks the server whether a branch holds a commit, instead of fetching its history', async () => {
+  const seen = server.requests.length;
+  // One commit, one tree, one file: the history of the branch would be more.
+  const limits = { objects: 3 };
+  const use = async (remote: GitRemote) => remote.fetchCommit(commits.first!, 'refs/heads/main');
+  const snapshot = await withRemote(`${server.url}/app.git`, use, { limits });
+  assert.deepEqual(await treeOf(snapshot), ['file a.txt one\n']);
+  await snapshot.dispose();
+  const asked = server.requests.slice(seen).map(({ command, service }) => command ?? service);
+  assert.deepEqual(asked, ['git-upload-pack', 'ls-refs', 'fetch', 'fetch']);
+});
