@@ -1,6 +1,6 @@
 import type { Log } from '../ports/ports.ts';
 import { type FunctionDefinition, type Mapping, visibilitySeconds } from './functions.ts';
-import { maxReceives, type ReceivedMessage } from './queue-consumer.ts';
+import { isDeadLetterQueue, maxReceives, type ReceivedMessage } from './queue-consumer.ts';
 import type { SqliteQueue } from './sqlite-queue.ts';
 import { failedOf, sqsEvent } from './sqs-event.ts';
 import type { WorkerPool } from './worker-pool.ts';
@@ -22,7 +22,7 @@ export interface EventSourceOptions {
 export type Outcome = { ok: boolean; milliseconds: number };
 
 /** How long a message that its function failed on stays away: by the receives it has had. */
-const retryAfterSeconds = [5, 15, 30];
+const retryAfterSeconds = [5, 15, 30, 60, 300];
 /** The longest sleep between looks at a queue, if nobody calls: another process may have written. */
 const fallbackMs = 500;
 
@@ -137,14 +137,15 @@ export class EventSource {
       await queue.delete(mapping.queue, message.handle);
       return;
     }
-    if (message.receiveCount >= maxReceives)
+    const last = message.receiveCount >= maxReceives && !isDeadLetterQueue(mapping.queue);
+    if (last)
       log.error('a message was given up after three attempts', {
         queue: mapping.queue,
         deadLetterQueue: `${mapping.queue}-dlq`,
         group: message.group,
       });
     const delay = retryAfter ?? retryAfterSeconds[message.receiveCount - 1] ?? retryAfterSeconds.at(-1)!;
-    await queue.release(mapping.queue, message.handle, message.receiveCount >= maxReceives ? 0 : delay);
+    await queue.release(mapping.queue, message.handle, last ? 0 : delay);
   }
 
   #sleep(): void {

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import type { WorkQueue } from './queue-consumer.ts';
+import type { ReceivableQueue } from './queue-consumer.ts';
 
 /** A function as the host runs it: what the CDK stack says of it on AWS. */
 export interface FunctionDefinition {
@@ -8,12 +8,20 @@ export interface FunctionDefinition {
   timeoutSeconds: number;
 }
 
-export type FunctionName = 'webhook' | 'artifact' | 'source' | 'kustomize' | 'notification' | 'timer' | 'schedule';
+export type FunctionName =
+  | 'webhook'
+  | 'artifact'
+  | 'source'
+  | 'kustomize'
+  | 'notification'
+  | 'timer'
+  | 'schedule'
+  | 'dead-letter';
 export type Functions = Record<FunctionName, FunctionDefinition>;
 
 /** The event source mappings. */
 export interface Mapping {
-  queue: WorkQueue;
+  queue: ReceivableQueue;
   function: FunctionName;
   /** Messages per invocation; 1 keeps the order of a FIFO queue simple. */
   batchSize: number;
@@ -29,6 +37,7 @@ export const functions: Functions = {
   notification: { module: moduleOf('notification'), timeoutSeconds: 60 },
   timer: { module: moduleOf('timer'), timeoutSeconds: 30 },
   schedule: { module: moduleOf('schedule'), timeoutSeconds: 60 },
+  'dead-letter': { module: moduleOf('dead-letter'), timeoutSeconds: 60 },
 };
 
 export const mappings: Mapping[] = [
@@ -36,6 +45,10 @@ export const mappings: Mapping[] = [
   { queue: 'kustomize', function: 'kustomize', batchSize: 1, perCore: 12 },
   { queue: 'notification', function: 'notification', batchSize: 1, perCore: 6 },
   { queue: 'timer', function: 'timer', batchSize: 10, perCore: 1 },
+  { queue: 'source-dlq', function: 'dead-letter', batchSize: 1, perCore: 1 },
+  { queue: 'kustomize-dlq', function: 'dead-letter', batchSize: 1, perCore: 1 },
+  { queue: 'notification-dlq', function: 'dead-letter', batchSize: 1, perCore: 1 },
+  { queue: 'timer-dlq', function: 'dead-letter', batchSize: 1, perCore: 1 },
 ];
 
 /**

@@ -69,18 +69,19 @@ test('what fails comes again, and is given up after three times; its group goes 
   let ahead = 0;
   const host = await startTestHost(t, { dir, clock: { now: () => Date.now() + ahead } });
   await host.ports.queue.send([
-    message('g', { act: 'fail', file, label: 'bad' }),
+    message('g', { act: 'fail', file, label: 'bad', reluctant: 4 }),
     message('g', { act: 'ok', file, label: 'good' }),
     message('h', { act: 'throw', file, label: 'thrown' }),
     message('i', { act: 'fail once', file, label: 'once' }),
   ]);
   // The pauses between attempts are long; time is put forward instead of waited for.
-  const given = () => host.ports.queue.depth('source-dlq');
-  await until('two are given up', () => {
+  const dead = () => linesOf(file).filter(line => line.startsWith('dead'));
+  await until('two are given up, the one whose object could not be told at first included', () => {
     ahead += 1000;
-    return given() === 2;
+    return dead().length === 2;
   });
-  await until('the rest is done', () => host.ports.queue.depth('source') === 0);
+  assert.deepEqual(dead(), ['dead thrown 1', 'dead bad 5']);
+  await until('the rest is done', () => host.ports.queue.depth('source') + host.ports.queue.depth('source-dlq') === 0);
   const begun = linesOf(file)
     .filter(line => line.startsWith('begin'))
     .map(line => line.split(' ').slice(1, 3).join(' '));

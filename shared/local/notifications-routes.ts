@@ -15,6 +15,8 @@ export async function serveNotifications(
   path: string,
   notifications: Notifications,
 ): Promise<void> {
+  if (!isFromHere(request))
+    return answer(response, 403, 'text/plain; charset=utf-8', 'notifications are shown on the machine itself only\n');
   if (path.startsWith('/notifications/sink/')) return receive(request, response, path, notifications);
   if (request.method !== 'GET' && request.method !== 'HEAD')
     return answer(response, 405, 'text/plain; charset=utf-8', 'only GET\n', { allow: 'GET, HEAD' });
@@ -28,6 +30,20 @@ export async function serveNotifications(
     'content-security-policy': `default-src 'none'; style-src 'nonce-${nonce}'; script-src 'nonce-${nonce}'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
     'referrer-policy': 'no-referrer',
   });
+}
+
+/**
+ * Whether the request comes from this machine, and not by way of a page of somebody else: the gateway may be open to the
+ * world for webhooks, notifications are for whoever runs it. A name that was pointed at this machine to get around the
+ * browser's rules (DNS rebinding) is none of its own names.
+ */
+function isFromHere(request: IncomingMessage): boolean {
+  const { host = '', origin } = request.headers;
+  const remote = request.socket.remoteAddress ?? '';
+  const loopback = remote === '::1' || /^(::ffff:)?127\./.test(remote);
+  const ownName = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/i.test(host);
+  const foreignPage = origin !== undefined && origin !== `http://${host}`;
+  return loopback && ownName && !foreignPage && request.headers['x-forwarded-for'] === undefined;
 }
 
 async function receive(

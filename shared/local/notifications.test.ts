@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fixtureFunctions, scratch } from './fixture/start-host.ts';
@@ -99,6 +101,20 @@ describe('notifications', () => {
     assert.doesNotMatch(page, /<script>alert/);
     assert.doesNotMatch(page, /(src|href)=/);
     assert.match(response.headers.get('content-security-policy')!, /default-src 'none'/);
+  });
+
+  test('pages of others, and names that were pointed here, get nothing', async () => {
+    const cases: Record<string, string>[] = [
+      { host: 'evil.example' },
+      { origin: 'https://evil.example' },
+      { 'x-forwarded-for': '203.0.113.1' },
+    ];
+    for (const headers of cases) {
+      const asked = request(`${host.url}/notifications`, { headers }).end();
+      const [answer] = await once(asked, 'response');
+      assert.equal(answer.statusCode, 403, JSON.stringify(headers));
+      answer.resume();
+    }
   });
 
   test('new ones are streamed to the page', async () => {

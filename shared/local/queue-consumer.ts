@@ -18,6 +18,11 @@ export interface QueueConsumer {
 export type WorkQueue = QueueName | 'timer';
 export type ReceivableQueue = WorkQueue | `${WorkQueue}-dlq`;
 
+/** What lies there was given up by its worker, and is not given up again. */
+export function isDeadLetterQueue(queue: string): boolean {
+  return queue.endsWith('-dlq');
+}
+
 export interface ReceiveOptions {
   /** SQS gives at most 10 a call; the embedded queue as many as are asked for. */
   max: number;

@@ -5,6 +5,7 @@ import type { Queue, QueueMessage } from '../ports/queue.ts';
 import { carried, checkDelay, checkMessage } from './message-limits.ts';
 import {
   dedupSeconds,
+  isDeadLetterQueue,
   maxReceives,
   type QueueConsumer,
   type ReceivableQueue,
@@ -197,7 +198,7 @@ export class SqliteQueue implements Queue, QueueConsumer {
     const rows = this.#receive.head.all(queue, group, max) as unknown as Row[];
     const taken: ReceivedMessage[] = [];
     for (const row of rows) {
-      if (row.receives >= maxReceives && !queue.endsWith('-dlq')) {
+      if (row.receives >= maxReceives && !isDeadLetterQueue(queue)) {
         this.#bury(row, now);
         continue;
       }

@@ -9,7 +9,7 @@ export function sqsEvent(messages: ReceivedMessage[]): SQSEvent {
 }
 
 function sqsRecord(message: ReceivedMessage): SQSRecord {
-  const fifo = message.queue !== 'timer';
+  const fifo = !message.queue.startsWith('timer');
   return {
     messageId: message.id,
     receiptHandle: message.handle,
