@@ -58,12 +58,12 @@ export function fetchCommand(server: Advertisement, request: FetchRequest): stri
 }
 
 /**
- * A question that moves no objects: does the history of `tip` hold `commit`? A protocol 2 server that is told "I have
- * this commit" answers `ready` when everything wanted descends from it. `done` is left out, so that no pack must follow.
+ * A question: does the history of `tip` hold `commit`? A protocol 2 server that is told "I have this commit" answers
+ * `ready` when everything wanted descends from it. The pack that would follow is not read. (`wait-for-done` would hold it
+ * back, and the `ready` with it.)
  */
 export function ancestryCommand(server: Advertisement, tip: string, commit: string): string {
-  const wait = fetchFeatures(server).includes('wait-for-done') ? ['wait-for-done\n'] : [];
-  const args = ['no-progress\n', 'ofs-delta\n', ...wait, `want ${tip}\n`, `have ${commit}\n`];
+  const args = ['no-progress\n', 'ofs-delta\n', `want ${tip}\n`, `have ${commit}\n`];
   return commandHead('fetch', server.capabilities) + args.map(packet).join('') + flushPacket;
 }
 
