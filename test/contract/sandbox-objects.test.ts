@@ -10,9 +10,10 @@ import { after, before, describe, test } from 'node:test';
 import { builtBinaries } from '../apiserver/build.ts';
 import type { Apiserver } from '../apiserver/cluster.ts';
 import { startApiserver } from '../apiserver/cluster.ts';
-import { type Case, cases, widgetSchema } from './sandbox-objects-cases.ts';
+import { type Case, cases } from './sandbox-objects-cases.ts';
 import { kindCases } from './sandbox-objects-kinds.ts';
 import { Model, type OpenApiDocument, Real, type Resource, type Step } from './sandbox-objects-model.ts';
+import { widgetCase, widgetSchema } from './sandbox-objects-widget.ts';
 
 const skip = builtBinaries() ? false : 'kube-apiserver is not built; `npm run test:apiserver` builds it';
 const namespace = 'objects';
@@ -30,7 +31,7 @@ describe('object functions against kube-apiserver', { skip }, () => {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  for (const one of [...cases, ...kindCases])
+  for (const one of [...cases, widgetCase, ...kindCases])
     test(one.name, async t => {
       const resource: Resource = { ...one.resource, name: one.name, namespace };
       const real = new Real(server);

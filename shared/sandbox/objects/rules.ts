@@ -46,7 +46,7 @@ function walk(schema: Schema, value: unknown, old: unknown, path: string, errors
   if (value === undefined || value === null || !hasRules(schema)) return;
   for (const rule of rulesOf(schema)) evaluate(schema, rule, value, old, path, errors);
   if (Array.isArray(value)) {
-    const before = correlate(schema, value, old);
+    const before = correlate(schema, old);
     for (const [i, item] of value.entries()) walk(schema.items, item, before(item, i), `${path}[${i}]`, errors);
     return;
   }

@@ -138,12 +138,12 @@ function checkArray(schema: Schema, value: unknown[], old: unknown, path: string
   if (uniqueItems && value.some((item, i) => value.slice(0, i).some(other => sameValue(item, other))))
     errors.push(invalid(path, '', `${name} shouldn't contain duplicates`));
   if (!items) return;
-  const before = correlate(schema, value, old);
+  const before = correlate(schema, old);
   for (const [i, item] of value.entries()) check(schema.items, item, before(item, i), `${path}[${i}]`, errors);
 }
 
 /** Finds the old item that an item of a list stands for: by its keys in a map list, and never in others. */
-export function correlate(schema: Schema, _value: unknown[], old: unknown): (item: unknown, index: number) => unknown {
+export function correlate(schema: Schema, old: unknown): (item: unknown, index: number) => unknown {
   if (!Array.isArray(old) || schema.listType !== 'map') return () => undefined;
   const keyOf = (item: unknown) =>
     JSON.stringify(schema.listKeys.map(key => (item as Fields | null)?.[key] ?? schema.keyDefaults[key]));

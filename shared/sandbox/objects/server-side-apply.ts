@@ -78,7 +78,7 @@ export interface ApplyOptions extends Tracking {
  * Throws {@link ApplyConflict} or {@link ApplyError}.
  */
 export function serverSideApply(options: ApplyOptions): KubeObject {
-  const { live, applied, schema } = options;
+  const { live, applied } = options;
   checkApplied(options);
   const before = live
     ? withoutManagedFields(live)
@@ -92,7 +92,7 @@ export function serverSideApply(options: ApplyOptions): KubeObject {
     if (!(error instanceof ConflictsFound)) throw error;
     result = resolveByLastApplied(error, attempt, options);
   }
-  return finish(result, schema, options);
+  return finish(result, options);
 }
 
 interface Start {
@@ -270,15 +270,15 @@ function describe(manager: Manager): string {
   return JSON.stringify(manager.name) + subresource + version;
 }
 
-function finish(result: Attempt, schema: Schema, options: ApplyOptions): KubeObject {
-  const object = withLastApplied(result.object, options, schema);
+function finish(result: Attempt, options: ApplyOptions): KubeObject {
+  const object = withLastApplied(result.object, options);
   const next = withManagers(object, result.managers);
   if (result.changed || !options.live || object !== result.object) return next;
   return sameValue(next.metadata.managedFields, options.live.metadata.managedFields) ? options.live : next;
 }
 
 /** kubectl's own annotation follows its server-side applies where it was there before. */
-function withLastApplied(object: KubeObject, options: ApplyOptions, _schema: Schema): KubeObject {
+function withLastApplied(object: KubeObject, options: ApplyOptions): KubeObject {
   if (options.manager !== 'kubectl' || !object.metadata.annotations?.[lastAppliedAnnotation]) return object;
   const { [lastAppliedAnnotation]: _, ...annotations } = options.applied.metadata.annotations ?? {};
   const { annotations: __, ...metadata } = options.applied.metadata;

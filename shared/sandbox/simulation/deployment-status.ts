@@ -41,13 +41,17 @@ export function deploymentStatus(
     timeText(now),
   );
   const { conditions, nextIn, complete } = progressing(progress, available);
-  const status = withoutZeros({
-    ...counts,
-    conditions,
-    unavailableReplicas: Math.max(0, wanted - counts.availableReplicas),
-    observedGeneration: deployment.metadata.generation,
-    collisionCount: before.collisionCount,
-  });
+  const status = withoutZeros(
+    {
+      ...counts,
+      terminatingReplicas: sum('terminatingReplicas'),
+      conditions,
+      unavailableReplicas: Math.max(0, wanted - counts.availableReplicas),
+      observedGeneration: deployment.metadata.generation,
+      collisionCount: before.collisionCount,
+    },
+    ['terminatingReplicas'],
+  );
   return { status, nextIn, complete };
 }
 

@@ -3,7 +3,7 @@ import { sameValue } from '../objects/same-value.ts';
 import type { ClusterView } from './cluster-view.ts';
 import { byWorth, countReady, createPod, isActive, withoutZeros } from './pods.ts';
 
-const keptZeros = ['replicas', 'observedGeneration'];
+const keptZeros = ['replicas', 'observedGeneration', 'terminatingReplicas'];
 
 /** Keeps as many pods as the ReplicaSet asks for, and says in its status how many there are. Answers when to look again. */
 export function syncReplicaSet(set: KubeObject, view: ClusterView): number | undefined {
@@ -28,6 +28,7 @@ function writeStatus(set: KubeObject, pods: KubeObject[], view: ClusterView): nu
       observedGeneration: set.metadata.generation ?? 1,
       readyReplicas: counts.ready,
       replicas: pods.length,
+      terminatingReplicas: view.ownedBy(set.metadata.uid, 'Pod').filter(pod => pod.metadata.deletionTimestamp).length,
     },
     keptZeros,
   );
