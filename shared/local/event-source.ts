@@ -34,6 +34,7 @@ export class EventSource {
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
   #pumping = false;
+  #pumped = Promise.resolve();
 
   constructor(options: EventSourceOptions) {
     this.#options = options;
@@ -51,7 +52,7 @@ export class EventSource {
   wake(): void {
     if (this.#stopped || this.#pumping) return;
     this.#pumping = true;
-    this.#pump().then(
+    this.#pumped = this.#pump().then(
       () => {
         this.#pumping = false;
         this.#sleep();
@@ -68,6 +69,7 @@ export class EventSource {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
+    await this.#pumped;
     await Promise.all(this.#inFlight);
   }
 
@@ -87,6 +89,10 @@ export class EventSource {
         perGroup: 1,
       });
       if (messages.length === 0) return;
+      if (this.#stopped) {
+        for (const { handle } of messages) await queue.release(mapping.queue, handle);
+        return;
+      }
       for (let i = 0; i < messages.length; i += mapping.batchSize)
         this.#begin(messages.slice(i, i + mapping.batchSize));
     }

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import type { Log } from '../ports/ports.ts';
 import type { ResponseSink } from './lambda-streaming.ts';
 import type { LogLine } from './log.ts';
-import { WorkerThread } from './worker-thread.ts';
+import { ThreadEnded, WorkerThread } from './worker-thread.ts';
 
 export interface PoolOptions {
   threads: number;
@@ -46,12 +46,12 @@ export class WorkerPool {
   }
 
   /** Resolves to what the handler returned. Rejects with FunctionError, or with ThreadEnded when the thread is gone. */
-  invoke(invocation: Invocation): Promise<unknown> {
+  async invoke(invocation: Invocation): Promise<unknown> {
     return this.#idlest().run('invoke', invocation);
   }
 
   /** As invoke, for a handler that streams its answer into `sink`. */
-  stream(invocation: Invocation, sink: ResponseSink, control: StreamControl): Promise<unknown> {
+  async stream(invocation: Invocation, sink: ResponseSink, control: StreamControl): Promise<unknown> {
     return this.#idlest().run('stream', invocation, sink, control);
   }
 
@@ -67,6 +67,7 @@ export class WorkerPool {
   }
 
   #idlest(): WorkerThread {
+    if (this.#closed) throw new ThreadEnded('the host is stopping', false);
     const candidates = this.#threads.filter(thread => !thread.condemned);
     const [first, ...others] = candidates;
     if (!first) {
