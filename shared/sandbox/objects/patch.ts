@@ -1,22 +1,8 @@
 import jsonPatchLibrary from 'fast-json-patch';
+import { PatchError } from './patch-error.ts';
 
+export { PatchError } from './patch-error.ts';
 export { strategicMergePatch } from './strategic-merge.ts';
-
-/** A patch that cannot be applied. `status` is what the API server answers: 400 for a bad patch, 422 for one that does not fit the object. */
-export class PatchError extends Error {
-  readonly code: 'BadRequest' | 'Invalid';
-  readonly status: 400 | 422;
-  /** What went wrong, where the message (the API server's own) does not say. */
-  readonly detail: string;
-
-  constructor(status: 400 | 422, detail: string) {
-    super(status === 422 ? 'the server rejected our request due to an error in our request' : detail);
-    this.detail = detail;
-    this.name = 'PatchError';
-    this.status = status;
-    this.code = status === 400 ? 'BadRequest' : 'Invalid';
-  }
-}
 
 interface Operation {
   op: string;

@@ -1,4 +1,4 @@
-import { PatchError } from './patch.ts';
+import { PatchError } from './patch-error.ts';
 import { sameValue } from './same-value.ts';
 import type { Field, Schema } from './schema.ts';
 import { goValue } from './typed-merge.ts';
