@@ -54,6 +54,8 @@ async function build(work: Work, artifact: Artifact): Promise<KubeObject[]> {
     buildManifests({ root, path: object.spec.path ?? '', spec: object.spec, owner: { name, namespace } }),
   );
   await builds.put(ports.store, key, built);
+  // The host shows the way of a push by this line.
+  work.log.info('built', { objects: built.length });
   return built;
 }
 
