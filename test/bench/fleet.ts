@@ -1,0 +1,157 @@
+import type { KubeObject } from '../../shared/api/object.ts';
+import { commitFiles, createRepository } from '../../shared/local/git-server.ts';
+import { configMap, deployment, gitRepository, kustomization, service, yaml } from '../scenario/manifests.ts';
+import { conditionOf, typeOf, until, type World } from '../scenario/world.ts';
+import { cpuOfCommand, cpuOfTree } from './processes.ts';
+import { type Figure, median } from './table.ts';
+
+const ns = 'fleet';
+
+/** Four objects, of which names are substituted: each Kustomization owns its own. */
+const files = {
+  'app/app.yaml': yaml(
+    { ...deployment('${name}', 'web:1'), apiVersion: 'apps/v1' },
+    service('${name}'),
+    configMap('${name}', { text: '${name}' }),
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: '${name}' } },
+  ),
+  'broken/app.yaml': yaml(deployment('${name}', 'web:1', { fail: true })),
+};
+
+const nameOf = (n: number) => `app-${String(n).padStart(4, '0')}`;
+const isBroken = (n: number) => n % 10 === 9;
+
+function fleet(count: number, failing: boolean) {
+  return Array.from({ length: count }, (_, n) =>
+    kustomization(ns, nameOf(n), {
+      path: failing && isBroken(n) ? './broken' : './app',
+      targetNamespace: ns,
+      serviceAccountName: 'deployer',
+      wait: failing && isBroken(n),
+      timeout: '10m',
+      postBuild: { substitute: { name: nameOf(n) } },
+    }),
+  );
+}
+
+async function prepare(world: World): Promise<string> {
+  await world.namespace(ns);
+  const repo = await createRepository(world.repositories, 'fleet.git', files, { branch: 'main' });
+  await world.apply(
+    yaml(
+      { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { namespace: ns, name: 'deployer' } },
+      {
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: 'RoleBinding',
+        metadata: { namespace: ns, name: 'deployer' },
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
+        subjects: [{ kind: 'ServiceAccount', namespace: ns, name: 'deployer' }],
+      },
+      gitRepository(ns, 'app', `${world.git.url}/fleet.git`, { interval: '60m' }),
+    ),
+  );
+  await world.condition('GitRepository', ns, 'app', 'Ready', 'True');
+  return repo;
+}
+
+async function create(world: World, count: number, failing: boolean): Promise<void> {
+  const objects = fleet(count, failing);
+  for (let n = 0; n < objects.length; n += 20)
+    await Promise.all(
+      objects.slice(n, n + 20).map(object => world.cluster.create(object as KubeObject, { fieldManager: 'kubectl' })),
+    );
+}
+
+/** Waits until `wanted` Kustomizations hold a condition; one LIST a poll. */
+async function settled(world: World, wanted: number, holds: (object: KubeObject) => boolean): Promise<void> {
+  await until(
+    `${wanted} Kustomizations are settled`,
+    async () =>
+      (await world.cluster.list(typeOf('Kustomization'), { namespace: ns })).items.filter(holds).length >= wanted,
+    900,
+  );
+}
+
+const isReady = (object: KubeObject) => conditionOf(object, 'Ready')?.status === 'True';
+
+interface Cost {
+  seconds: number;
+  ours: number;
+  server: number;
+}
+
+async function costOf(world: World, work: () => Promise<void>): Promise<Cost> {
+  const server = world.target.kind === 'apiserver' ? 'kube-apiserver' : undefined;
+  const before = { ours: cpuOfTree(world.runtime.pid), server: server ? cpuOfCommand(server) : 0 };
+  const start = performance.now();
+  await work();
+  return {
+    seconds: (performance.now() - start) / 1000,
+    ours: cpuOfTree(world.runtime.pid) - before.ours,
+    server: server ? cpuOfCommand(server) - before.server : 0,
+  };
+}
+
+function figuresOf(name: string, count: number, cost: Cost): Figure[] {
+  const figures: Figure[] = [
+    { name: `${name}`, value: cost.seconds, unit: 's' },
+    { name: `${name}: Sluice's CPU each`, value: cost.ours / count, unit: 'CPU-s' },
+  ];
+  if (cost.server) figures.push({ name: `${name}: API server's CPU each`, value: cost.server / count, unit: 'CPU-s' });
+  return figures;
+}
+
+/** N Kustomizations, four objects each, substituted and impersonated, from their creation to all of them Ready. */
+export async function benchFleet(world: World, count: number): Promise<Figure[]> {
+  await prepare(world);
+  const cost = await costOf(world, async () => {
+    await create(world, count, false);
+    await settled(world, count, isReady);
+  });
+  return figuresOf(`${count} Kustomizations from nothing to Ready`, count, cost);
+}
+
+/** The same with every tenth failing its health check for ever, and how long a push then takes to the healthy ones. */
+export async function benchFailing(world: World, count: number): Promise<Figure[]> {
+  const repo = await prepare(world);
+  const healthy = count - Math.floor(count / 10);
+  const cost = await costOf(world, async () => {
+    await create(world, count, true);
+    await settled(world, healthy, isReady);
+  });
+  const times: number[] = [];
+  for (let n = 0; n < 3; n++) {
+    const changed = yaml(configMap('${name}', { text: `round ${n}` }));
+    const sha = await commitFiles(repo, { 'app/app.yaml': changed }, { message: `Round ${n}`, branch: 'main' });
+    const start = performance.now();
+    await request(world, 'GitRepository', 'app', String(n));
+    await settled(world, healthy, object => isReady(object) && object.status.lastAppliedRevision?.endsWith(sha));
+    times.push((performance.now() - start) / 1000);
+  }
+  return [
+    { name: `${count}, every tenth failing: healthy ones Ready`, value: cost.seconds, unit: 's' },
+    { name: `${count}, every tenth failing: a change to all healthy ones`, value: median(times), unit: 's' },
+  ];
+}
+
+/** A forced check of N Kustomizations of which nothing changed. */
+export async function benchUnchanged(world: World, count: number): Promise<Figure[]> {
+  await prepare(world);
+  await create(world, count, false);
+  await settled(world, count, isReady);
+  const cost = await costOf(world, async () => {
+    for (let n = 0; n < count; n += 20)
+      await Promise.all(
+        Array.from({ length: Math.min(20, count - n) }, (_, k) =>
+          request(world, 'Kustomization', nameOf(n + k), 'check'),
+        ),
+      );
+    await settled(world, count, object => object.status?.lastHandledReconcileAt === 'check');
+  });
+  return figuresOf(`${count} unchanged, forced`, count, cost);
+}
+
+async function request(world: World, kind: string, name: string, at: string): Promise<void> {
+  const body = { metadata: { annotations: { 'reconcile.fluxcd.io/requestedAt': at } } };
+  await world.cluster.patch(typeOf(kind), ns, name, { type: 'merge', body });
+}
