@@ -1,7 +1,7 @@
 import type { KubeObject } from '../../shared/api/object.ts';
 import { commitFiles, createRepository } from '../../shared/local/git-server.ts';
 import { configMap, deployment, gitRepository, kustomization, service, yaml } from '../scenario/manifests.ts';
-import { conditionOf, typeOf, until, type World } from '../scenario/world.ts';
+import { conditionOf, typeOf, type World } from '../scenario/world.ts';
 import { cpuOfCommand, cpuOfTree } from './processes.ts';
 import { type Figure, median } from './table.ts';
 
@@ -62,14 +62,28 @@ async function create(world: World, count: number, failing: boolean): Promise<vo
     );
 }
 
-/** Waits until `wanted` Kustomizations hold a condition; one LIST a poll. */
+/**
+ * Waits until `wanted` Kustomizations hold a condition. Watches, since listing them again and again would be a good part
+ * of the load on the API server.
+ */
 async function settled(world: World, wanted: number, holds: (object: KubeObject) => boolean): Promise<void> {
-  await until(
-    `${wanted} Kustomizations are settled`,
-    async () =>
-      (await world.cluster.list(typeOf('Kustomization'), { namespace: ns })).items.filter(holds).length >= wanted,
-    900,
-  );
+  const { items, resourceVersion } = await world.cluster.list(typeOf('Kustomization'), { namespace: ns });
+  const holding = new Set(items.filter(holds).map(object => object.metadata.name));
+  const end = new AbortController();
+  const patience = setTimeout(() => end.abort(), 900_000);
+  try {
+    const watch = { namespace: ns, resourceVersion, signal: end.signal };
+    if (holding.size < wanted)
+      for await (const { object } of world.cluster.watch(typeOf('Kustomization'), watch)) {
+        if (holds(object)) holding.add(object.metadata.name);
+        else holding.delete(object.metadata.name);
+        if (holding.size >= wanted) break;
+      }
+    if (holding.size < wanted) throw new Error(`only ${holding.size} of ${wanted} Kustomizations are settled`);
+  } finally {
+    clearTimeout(patience);
+    end.abort();
+  }
 }
 
 const isReady = (object: KubeObject) => conditionOf(object, 'Ready')?.status === 'True';

@@ -23,6 +23,18 @@ export function secretsContract(implementation: Implementation<Secrets>): void {
       assert.equal(await port.get('a'), undefined);
     });
 
+    test('of racing creates one wins, and its value stays', async () => {
+      const { port, again } = current;
+      const other = await again();
+      const won = await Promise.all(
+        Array.from({ length: 8 }, (_, n) => (n % 2 ? port : other).create('raced', `value ${n}`)),
+      );
+      assert.equal(won.filter(Boolean).length, 1);
+      assert.equal(await port.get('raced'), `value ${won.indexOf(true)}`);
+      assert.equal(await port.create('raced', 'later'), false);
+      assert.equal(await other.get('raced'), `value ${won.indexOf(true)}`);
+    });
+
     test('names are only names', async () => {
       const { port } = current;
       for (const name of ['cluster/east', 'cluster', '../up', '..']) await port.put(name, name);

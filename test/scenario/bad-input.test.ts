@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { commitFiles, createRepository } from '../../shared/local/git-server.ts';
@@ -119,7 +120,15 @@ test('a repository of 300 MB is fetched, and the others do not wait for it', asy
   const files: Record<string, string | Buffer> = {};
   for (let n = 0; n < 60; n++) files[`blob-${n}.bin`] = randomBytes(5_000_000);
   files['a.yaml'] = yaml(configMap('large', { x: '1' }));
-  await createRepository(world.repositories, 'large.git', files, { branch: 'main' });
+  const repo = await createRepository(world.repositories, 'large.git');
+  // Stored as it is: compressing what does not compress would be most of what this test does.
+  for (const [key, value] of [
+    ['core.bigFileThreshold', '64k'],
+    ['pack.compression', '0'],
+    ['core.compression', '0'],
+  ] as const)
+    execFileSync('git', ['-C', repo, 'config', key, value]);
+  await commitFiles(repo, files, { message: 'Large', branch: 'main' });
   await world.apply(
     yaml(
       gitRepository(ns, 'large', `${git.url}/large.git`, { timeout: '3m' }),
