@@ -298,6 +298,12 @@ function follow(...args: string[]): { lines(): string[]; child: ChildProcess } {
   return { lines: () => text.split('\n').filter(line => line !== ''), child };
 }
 
+test('a definition that says nothing is refused, with reasons', async () => {
+  const empty = { ...definition, metadata: { name: 'empty.example.com' }, spec: { group: 'example.com' } };
+  const reasons = await refused('create', '--validate=ignore', '-f', file('empty.yaml', empty));
+  assert.match(reasons, /spec\.versions/);
+});
+
 test('get --watch prints what happens', async () => {
   await kubectl('create', 'namespace', 'seen');
   await kubectl('create', 'configmap', 'first', '-n', 'seen');

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { startSandbox } from './server.ts';
 import { type Answer, Client, eventually, testCluster } from './testing/cluster.ts';
 
 const { client } = await testCluster({ after }, { simulate: false });
@@ -367,7 +368,7 @@ test('events are one, whichever API version reads them', async () => {
 test('what was acknowledged outlives a killed process, and versions go on', async context => {
   const dir = mkdtempSync(join(tmpdir(), 'sluice-sandbox-'));
   context.after(() => rmSync(dir, { recursive: true, force: true }));
-  const first = await ownProcess(dir);
+  const first = await ownProcess(context, dir);
   await first.client.call('POST', '/api/v1/namespaces', { body: { metadata: { name: 'lasting' } } });
   const path = '/api/v1/namespaces/lasting/configmaps';
   await first.client.call('POST', path, { body: configMap('kept', { x: '1' }) });
@@ -375,10 +376,11 @@ test('what was acknowledged outlives a killed process, and versions go on', asyn
   await first.client.call('DELETE', `${path}/dropped`);
   const before = (await first.client.call('GET', path)).body;
   await first.kill();
-  const second = await ownProcess(dir);
+  const second = await ownProcess(context, dir);
   const after = (await second.client.call('GET', path)).body;
   assert.deepEqual(after.items, before.items);
   assert.ok(Number(after.metadata.resourceVersion) >= Number(before.metadata.resourceVersion));
+  await assert.rejects(startSandbox({ dir }), /another process serves the cluster/);
   const old = second.client.watch(`${path}?watch=true&resourceVersion=1`);
   await old.ended;
   assert.deepEqual([old.events[0]!.type, old.events[0]!.object.code], ['ERROR', 410]);
@@ -388,11 +390,13 @@ test('what was acknowledged outlives a killed process, and versions go on', asyn
 });
 
 async function ownProcess(
+  context: { after(done: () => void): void },
   dir: string,
 ): Promise<{ client: Client; kill(): Promise<void>; end(): Promise<number | null> }> {
   const main = fileURLToPath(new URL('main.ts', import.meta.url));
   const child = spawn(process.execPath, [main, '--dir', dir], { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = new Promise<number | null>(resolve => child.once('exit', resolve));
+  context.after(() => child.kill('SIGKILL'));
   for await (const line of createInterface({ input: child.stdout })) {
     assert.ok(JSON.parse(line).url);
     break;

@@ -65,7 +65,16 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   // Watches stay open for as long as they like.
   server.requestTimeout = 0;
   server.keepAliveTimeout = 120_000;
-  await listen(server, host, port);
+  const end = (): void => {
+    for (const part of parts) part.stop();
+    database.close();
+  };
+  try {
+    await listen(server, host, port);
+  } catch (error) {
+    end();
+    throw error;
+  }
   const url = `https://${host.includes(':') ? `[${host}]` : host}:${(server.address() as AddressInfo).port}`;
   const kubeconfig = kubeconfigOf(url, certificate, tokens.admin);
   const file = join(dir, 'kubeconfig');
@@ -76,10 +85,9 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     url,
     kubeconfig,
     close: async () => {
-      for (const part of parts) part.stop();
       server.closeAllConnections();
       await new Promise<void>(resolve => server.close(() => resolve()));
-      database.close();
+      end();
     },
   };
 }

@@ -41,7 +41,7 @@ export function settleDefinition(crd: KubeObject, kernel: Kernel): void {
   const status = { ...crd.status };
   const clash = nameClash(crd, kernel);
   status.acceptedNames = clash ? (status.acceptedNames ?? { plural: '', kind: '' }) : clone(names);
-  const stored = (spec.versions as { name: string; storage: boolean }[]).find(version => version.storage);
+  const stored = ((spec.versions ?? []) as { name: string; storage: boolean }[]).find(version => version.storage);
   status.storedVersions = [...new Set([...(status.storedVersions ?? []), ...(stored ? [stored.name] : [])])];
   const accepted = clash
     ? { type: 'NamesAccepted', status: 'False', reason: clash.reason, message: clash.message }

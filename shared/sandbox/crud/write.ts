@@ -113,7 +113,7 @@ function checkNamespace(kernel: Kernel, target: Target): void {
 
 /** Prunes, defaults and checks the object against its schema. Answers a copy. */
 function conform(target: Target, object: KubeObject, options: WriteOptions, old?: KubeObject): KubeObject {
-  const { definition, version } = target;
+  const { definition } = target;
   const prepared = decoded(target, object, options, old);
   options.warnings.push(...prepared.warnings);
   if (prepared.errors.length > 0)

@@ -51,7 +51,15 @@ export function serveWatch(call: Call): void {
 function sinkFor(call: Call, write: (line: string) => void): WatchSink {
   const present = presenter(call);
   return {
-    event: (type, entry) => write(`{"type":"${type}","object":${present(entry)}}`),
+    event: (type, entry) => {
+      // It runs inside of the write that it reports, which must not fail for the sake of a watcher.
+      try {
+        write(`{"type":"${type}","object":${present(entry)}}`);
+      } catch (error) {
+        call.services.kernel.log('a watch could not show a change', { name: entry.name, error: String(error) });
+        call.response.destroy();
+      }
+    },
     bookmark: (resourceVersion, initialEventsEnd) =>
       write(JSON.stringify(bookmark(call, resourceVersion, initialEventsEnd))),
     end: () => call.response.end(),

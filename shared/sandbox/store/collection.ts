@@ -20,6 +20,7 @@ export interface Change {
 }
 
 const historyLength = 5000;
+const mostLabels = 24;
 
 /** The objects of one kind, in memory, and what lately happened to them. */
 export class Collection {
@@ -98,6 +99,9 @@ export class Collection {
     let values = this.#byLabel.get(label);
     if (!values) {
       values = new Map();
+      // Each costs every write a little, and clients may ask for any label.
+      const [oldest] = this.#byLabel.keys();
+      if (this.#byLabel.size >= mostLabels && oldest !== undefined) this.#byLabel.delete(oldest);
       this.#byLabel.set(label, values);
       for (const entry of this.entries()) addToIndex(values, label, entry);
     }

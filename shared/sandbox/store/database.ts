@@ -28,16 +28,7 @@ export class Database {
     this.#db = new DatabaseSync(file);
     // Secrets are in it.
     chmodSync(file, 0o600);
-    this.#db.exec(`
-      PRAGMA journal_mode = WAL;
-      PRAGMA synchronous = NORMAL;
-      PRAGMA locking_mode = EXCLUSIVE;
-      CREATE TABLE IF NOT EXISTS objects (
-        resource TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, rv INTEGER NOT NULL, json TEXT NOT NULL,
-        PRIMARY KEY (resource, namespace, name)
-      ) WITHOUT ROWID;
-      CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-    `);
+    openExclusively(this.#db, dir);
     this.#put = this.#db.prepare(
       'INSERT INTO objects (resource, namespace, name, rv, json) VALUES (?, ?, ?, ?, ?) ' +
         'ON CONFLICT DO UPDATE SET rv = excluded.rv, json = excluded.json',
@@ -81,5 +72,30 @@ export class Database {
 
   close(): void {
     this.#db.close();
+  }
+}
+
+const schema = `
+  PRAGMA locking_mode = EXCLUSIVE;
+  PRAGMA journal_mode = WAL;
+  PRAGMA synchronous = NORMAL;
+  CREATE TABLE IF NOT EXISTS objects (
+    resource TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, rv INTEGER NOT NULL, json TEXT NOT NULL,
+    PRIMARY KEY (resource, namespace, name)
+  ) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+  -- The lock is taken by the first write, and kept.
+  INSERT INTO meta (key, value) VALUES ('opened', '1') ON CONFLICT DO UPDATE SET value = value + 1;
+`;
+
+/** Two servers on one state would each believe their own memory. */
+function openExclusively(database: DatabaseSync, dir: string): void {
+  try {
+    database.exec(schema);
+  } catch (error) {
+    if ((error as { errcode?: number }).errcode !== 5) throw error;
+    throw new Error(`another process serves the cluster in ${dir}; stop it, or choose another directory`, {
+      cause: error,
+    });
   }
 }
