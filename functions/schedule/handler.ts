@@ -44,7 +44,8 @@ async function tidy(all: Ports): Promise<void> {
   if (!(await all.index.once('tidy-store', 3600))) return;
   await sweepArtifacts(all);
   await sweepOld(all, buildsPrefix, 7 * dayMs);
-  await sweepOld(all, notesPrefix, dayMs);
+  // As long as a cluster may be away: a note is needed until its status can be written.
+  await sweepOld(all, notesPrefix, 7 * dayMs);
   await sweepOld(all, pendingPrefix, dayMs);
 }
 

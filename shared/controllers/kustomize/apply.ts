@@ -8,7 +8,7 @@ import { findError, messageOfError } from '../../reconcile/errors.ts';
 import type { Outcome } from '../../reconcile/outcome.ts';
 import { failed } from './record.ts';
 import { inventoryOfStatus, ownerOf, revisionMetadata, targetOf, timeoutOf, type Work } from './subject.ts';
-import { noted, noteNew } from './write-ahead.ts';
+import { dropServed, inventoryWithNotes, noteNew } from './write-ahead.ts';
 
 /** Applies what was built, deletes what is no longer in it, and records both in the inventory. */
 export async function applyManifests(work: Work): Promise<Outcome | undefined> {
@@ -17,9 +17,9 @@ export async function applyManifests(work: Work): Promise<Outcome | undefined> {
   work.stage(
     `Detecting drift for revision ${artifact.revision} with a timeout of ${formatDuration(timeoutOf(object))}`,
   );
-  let before = inventoryOfStatus(work.status);
-  if (work.redelivered) before = mergeInventory(before, await noted(ports.store, key, work.clock.now()));
-  await noteNew(ports.store, key, before, inventoryOf(objects), work.clock.now());
+  const subject = { key, uid: object.metadata.uid ?? '', recorded: inventoryOfStatus(work.status) };
+  const before = await inventoryWithNotes(ports.store, subject);
+  await noteNew(ports.store, subject, before, inventoryOf(objects));
   let applied: ApplySetResult;
   try {
     applied = await applySet(targetOf(work), objects, {
@@ -37,7 +37,9 @@ export async function applyManifests(work: Work): Promise<Outcome | undefined> {
   work.applied = applied;
   const changed = applied.changes.filter(hasChanged);
   if (changed.length > 0) tell(work, changesText(changed));
-  return removeStale(work, before, applied.inventory);
+  const outcome = await removeStale(work, before, applied.inventory);
+  if (!outcome) await dropServed(ports.store, subject, before, applied.inventory);
+  return outcome;
 }
 
 /** What was written before the failure is in the cluster, so it belongs to the inventory like what was there before. */

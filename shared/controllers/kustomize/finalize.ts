@@ -11,16 +11,16 @@ import { messageOfError } from '../../reconcile/errors.ts';
 import type { Outcome } from '../../reconcile/outcome.ts';
 import { rfc3339 } from '../../reconcile/summarize.ts';
 import { inventoryOfStatus, ownerOf, type Subject, serviceAccountOf, targetOf, timeoutOf } from './subject.ts';
-import { noted } from './write-ahead.ts';
+import { inventoryWithNotes } from './write-ahead.ts';
 
 const done: Outcome = { type: 'done', reason: 'Succeeded', message: 'finalized' };
 
 /** Deletes what the Kustomization applied, if its deletion policy says so, before the object itself may go. */
 export async function finalizeKustomization(subject: Subject): Promise<Outcome> {
-  const { object, clock, key, ports } = subject;
+  const { object, clock, key, ports, status } = subject;
   if (!deletes(object)) return done;
-  const recorded = inventoryOfStatus(subject.status);
-  const entries = subject.redelivered ? [...recorded, ...(await noted(ports.store, key, clock.now()))] : recorded;
+  const recorded = inventoryOfStatus(status);
+  const entries = await inventoryWithNotes(ports.store, { key, uid: object.metadata.uid ?? '', recorded });
   if (entries.length === 0) return done;
   if (!(await canImpersonate(subject))) return leaveBehind(subject, entries);
   const waiting = object.spec.deletionPolicy === 'WaitForTermination';
