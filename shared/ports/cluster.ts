@@ -38,6 +38,8 @@ export interface Cluster {
   refreshDiscovery(): void;
   /** The same API server, acting as another user (Impersonate-User). */
   as(user: string): Cluster;
+  /** The same API server, whose requests end when the signal is aborted: what is told to stop writes nothing more. */
+  withSignal?(signal: AbortSignal): Cluster;
 }
 
 export interface KubeList<T> {

@@ -28,7 +28,7 @@ export async function reconcileItem(attempt: Attempt): Promise<void> {
   const log = ports.log.with({ object: keyString(key), trace: item.trace, reason: item.reason });
   const startedAt = ports.clock.now();
   // What is delivered again was sent before the start that did not finish; it must not be taken for done.
-  if (!attempt.redelivered && item.sentAt < (await ports.index.lastStarted(key)) - clockMarginMs) {
+  if (!attempt.redelivered && isSeen(item.sentAt, await ports.index.lastStarted(key), startedAt)) {
     log.info('coalesced: a later reconcile has seen what this message was sent for');
     return;
   }
@@ -48,6 +48,14 @@ export async function reconcileItem(attempt: Attempt): Promise<void> {
     log.warn('the cluster does not answer; trying again later', { error: messageOfError(error) });
     await postpone(attempt, key, classify(error));
   }
+}
+
+/**
+ * Whether a reconcile that began later than the message was sent has seen what it was sent for. A start that lies in the
+ * future was marked by a clock that has been set back since: nothing can be told from it.
+ */
+function isSeen(sentAt: number, lastStarted: number, now: number): boolean {
+  return sentAt < lastStarted - clockMarginMs && lastStarted <= now + clockMarginMs;
 }
 
 /** Trouble of the API server itself, that comes and goes: not worth the receives that lead to the dead-letter queue. */
@@ -76,6 +84,7 @@ async function reconcileObject(attempt: Attempt, subject: Subject): Promise<void
     if (!withFinalizer) return index.removeObject(key);
     subject.object = withFinalizer;
   }
+  await recordReferences(attempt, subject);
   const recorded = await run(attempt, subject, deleting);
   if (deleting && recorded.outcome.type === 'done') {
     await removeFinalizer(subject, finalizer as string);
@@ -83,6 +92,20 @@ async function reconcileObject(attempt: Attempt, subject: Subject): Promise<void
     return;
   }
   await settle(attempt, subject, recorded, deleting ? 'going' : 'stays');
+}
+
+/** When the reconcile that is about to begin must have recorded what came of it. */
+const lostAfterMs = 5 * 60_000;
+
+/**
+ * The index must know what the object refers to before the controller reads that: whoever is referred to writes its
+ * status first and then wakes those the index names. So either it is read as it now is, or it wakes this object.
+ */
+async function recordReferences({ ports }: Attempt, { key, object, startedAt }: Subject): Promise<void> {
+  const record = recordOf(key, object, startedAt + lostAfterMs);
+  const known = await ports.index.getObject(key);
+  const covered = known?.uid === record.uid && record.refs.every(ref => known.refs.includes(ref));
+  if (!covered) await ports.index.putObject(record);
 }
 
 /** Runs the controller; whatever it throws becomes an outcome. */

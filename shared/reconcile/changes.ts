@@ -75,7 +75,10 @@ async function takeIn(
   if (decision === 'reconcile' && hasWork(object)) {
     // Sent before it is recorded: dying in between costs a second message, never a lost change.
     await ports.queue.send([messageOf(workItem(key, { reason, trace: newTrace(), sentAt: now }))]);
-    await ports.index.putObject(recordOf(key, object, now + lostAfterMs));
+    // A worker that was faster has recorded more than this.
+    const latest = await ports.index.getObject(key);
+    if (latest?.resourceVersion === known?.resourceVersion)
+      await ports.index.putObject(recordOf(key, object, now + lostAfterMs));
   } else {
     await ports.index.putObject(recordOf(key, object, spreadDue(object, now)));
   }

@@ -30,7 +30,7 @@ export function makeContext(
   const context: Context = {
     object,
     key: subject.key,
-    cluster: subject.cluster,
+    cluster: subject.cluster.withSignal?.(signal) ?? subject.cluster,
     ports,
     clock: ports.clock,
     log: subject.log,

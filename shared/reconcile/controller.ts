@@ -29,7 +29,7 @@ export interface Context<T extends KubeObject = KubeObject> {
   /** The object as it is now, parsed by its kind's schema (defaults filled in). Not to be changed: see `status`. */
   readonly object: T;
   readonly key: ObjectKey;
-  /** The object's own cluster, as Sluice itself. */
+  /** The object's own cluster, as Sluice itself. Its requests end with `signal`. */
   readonly cluster: Cluster;
   readonly ports: Ports;
   readonly clock: Clock;

@@ -63,11 +63,11 @@ function isUidConflict(error: ApiError): boolean {
   return error.status === 409 && /uid/i.test(error.message);
 }
 
-/** A later look at an object that could not even be read: by timer, with nothing else known. */
+/** A later look at an object whose cluster went away before there was an end: by timer, with nothing else known. */
 export async function postpone(attempt: Attempt, key: ObjectKey, outcome: Outcome): Promise<void> {
   const delay = delayOf(attempt, undefined, outcome);
   await attempt.ports.index.setDue(key, attempt.ports.clock.now() + delay + graceMs);
-  await sendTimer(attempt, key, outcome, delay);
+  await sendTimer(attempt, key, outcome, delay, { unfinished: true });
 }
 
 /** An object that a timer brings back is due only later in the index: the schedule makes good a timer that was lost. */
@@ -85,7 +85,13 @@ async function comeBack(attempt: Attempt, key: ObjectKey, object: KubeObject, ou
   if (byTimer) await sendTimer(attempt, key, outcome, delay);
 }
 
-async function sendTimer(attempt: Attempt, key: ObjectKey, outcome: Outcome, delayMs: number): Promise<void> {
+async function sendTimer(
+  attempt: Attempt,
+  key: ObjectKey,
+  outcome: Outcome,
+  delayMs: number,
+  more: { unfinished?: boolean } = {},
+): Promise<void> {
   const { ports, item } = attempt;
   const failed = outcome.type === 'failed';
   const next = workItem(key, {
@@ -93,6 +99,7 @@ async function sendTimer(attempt: Attempt, key: ObjectKey, outcome: Outcome, del
     trace: item.trace,
     sentAt: ports.clock.now(),
     ...(failed ? { attempt: (item.attempt ?? 0) + 1 } : {}),
+    ...more,
   });
   const seconds = Math.min(900, Math.max(1, Math.round(delayMs / 1000)));
   await ports.queue.sendLater(messageOf(next), seconds);

@@ -20,6 +20,11 @@ export const WorkItem = z.strictObject({
   requestedAt: z.string().optional(),
   /** How often it has failed in a row; carried by the retry's timer, so that the backoff needs no store. */
   attempt: z.number().int().nonnegative().optional(),
+  /**
+   * An attempt before it ended without a word in the status, since the cluster did not answer: what that one did may be in
+   * the cluster all the same, and whom it had to wake may sleep. To be treated as a message that is delivered again.
+   */
+  unfinished: z.boolean().optional(),
 });
 export type WorkItem = z.infer<typeof WorkItem>;
 
@@ -40,7 +45,7 @@ const queues: Record<string, QueueName> = {
 
 export function workItem(
   key: ObjectKey,
-  cause: { reason: string; trace: string; sentAt: number; requestedAt?: string; attempt?: number },
+  cause: Pick<WorkItem, 'reason' | 'trace' | 'sentAt' | 'requestedAt' | 'attempt' | 'unfinished'>,
 ): WorkItem {
   const { cluster, kind, namespace, name } = key;
   return { type: 'reconcile', cluster, kind, namespace, name, ...cause };

@@ -70,3 +70,10 @@ test('a message sent before the last start is acknowledged without work, unless 
   await run([record('1', item('co', started - 5000), 'g', 2)]);
   assert.ok((await ports.index.lastStarted(key('co'))) > started, 'the attempt that died is made good');
 });
+
+test('a start marked by a clock that was set back since hides nothing', async () => {
+  const future = Date.now() + 3_600_000;
+  await ports.index.markStarted(key('back'), future);
+  await run([record('1', item('back', Date.now()), 'g')]);
+  assert.ok((await ports.index.lastStarted(key('back'))) < future, 'the message was worked on');
+});

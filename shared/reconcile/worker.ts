@@ -92,7 +92,7 @@ async function workOn(
       controller,
       ports,
       deadline,
-      redelivered,
+      redelivered: redelivered || item.data.unfinished === true,
       random: options.random ?? Math.random,
     });
     return true;
