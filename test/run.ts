@@ -22,9 +22,12 @@ const files = named.length ? named : patterns.flatMap(pattern => globSync(patter
 
 if (onApiserver) await buildBinaries(line => process.stderr.write(`${line} (once per version)\n`));
 
+// Scenarios mostly wait (for intervals, retries, an outage's end), so more of them than cores run side by side.
+const concurrency = availableParallelism() + 2;
+
 const child = spawn(
   process.execPath,
-  ['--test', `--test-concurrency=${availableParallelism()}`, '--test-timeout=240000', ...flags, ...files],
+  ['--test', `--test-concurrency=${concurrency}`, '--test-timeout=240000', ...flags, ...files],
   { cwd: root, stdio: 'inherit', env: { ...process.env, SLUICE_TEST_TARGET: onApiserver ? 'apiserver' : 'sandbox' } },
 );
 child.on('exit', (code, signal) => process.exit(signal ? 1 : (code ?? 1)));

@@ -1,15 +1,15 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { builtBinaries } from '../apiserver/build.ts';
-import { startApiserver } from '../apiserver/cluster.ts';
+import { apiserverMissing, startApiserver } from '../apiserver/cluster.ts';
 import type { KubeTarget } from './kube.ts';
 import { applyContract } from './kube-apply.ts';
 import { clientContract } from './kube-client.ts';
 import { healthContract } from './kube-health.ts';
 import { proofContract } from './kube-proof.ts';
 
-const skip = builtBinaries() ? {} : { skip: 'kube-apiserver is not built; run `npm run test:apiserver` once' };
+const missing = apiserverMissing();
+const skip = missing ? { skip: missing } : {};
 
 const apiserver: KubeTarget = {
   name: 'kube-apiserver',

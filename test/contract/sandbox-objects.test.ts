@@ -7,15 +7,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { builtBinaries } from '../apiserver/build.ts';
 import type { Apiserver } from '../apiserver/cluster.ts';
-import { startApiserver } from '../apiserver/cluster.ts';
+import { apiserverMissing, startApiserver } from '../apiserver/cluster.ts';
 import { type Case, cases } from './sandbox-objects-cases.ts';
 import { kindCases } from './sandbox-objects-kinds.ts';
 import { Model, type OpenApiDocument, Real, type Resource, type Step } from './sandbox-objects-model.ts';
 import { widgetCase, widgetSchema } from './sandbox-objects-widget.ts';
 
-const skip = builtBinaries() ? false : 'kube-apiserver is not built; `npm run test:apiserver` builds it';
+const skip = apiserverMissing() ?? false;
 const namespace = 'objects';
 
 describe('object functions against kube-apiserver', { skip }, () => {
