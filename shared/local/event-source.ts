@@ -1,6 +1,8 @@
+import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/ports.ts';
+import { fairShare } from './fair-share.ts';
 import { type FunctionDefinition, type Mapping, visibilitySeconds } from './functions.ts';
-import { isDeadLetterQueue, maxReceives, type ReceivedMessage } from './queue-consumer.ts';
+import type { ReceivedMessage } from './queue-consumer.ts';
 import type { SqliteQueue } from './sqlite-queue.ts';
 import { failedOf, sqsEvent } from './sqs-event.ts';
 import type { WorkerPool } from './worker-pool.ts';
@@ -9,9 +11,11 @@ import { ThreadEnded } from './worker-thread.ts';
 export interface EventSourceOptions {
   mapping: Mapping;
   definition: FunctionDefinition;
-  /** Invocations at a time. */
+  /** Invocations at a time; a little more when another cluster's messages would have to wait (fair-share.ts). */
   concurrency: number;
   queue: SqliteQueue;
+  /** The queue's. */
+  clock: Clock;
   pool: WorkerPool;
   log: Log;
   /** Told of every message when its invocation begins, and when it has ended. */
@@ -23,6 +27,10 @@ export type Outcome = { ok: boolean; milliseconds: number };
 
 /** How long a message that its function failed on stays away: by the receives it has had. */
 const retryAfterSeconds = [5, 15, 30, 60, 300];
+/** After the death of a thread its messages come back apart from each other: one of them may have killed it. */
+const scatterSeconds = 5;
+/** How often what is in flight is kept invisible. */
+const extendEveryMs = 30_000;
 /** The longest sleep between looks at a queue, if nobody calls: another process may have written. */
 const fallbackMs = 500;
 
@@ -31,6 +39,9 @@ export class EventSource {
   readonly #options: EventSourceOptions;
   readonly #inFlight = new Set<Promise<void>>();
   readonly #held = new Map<string, ReceivedMessage>();
+  /** Invocations by lane. */
+  readonly #lanes = new Map<string, number>();
+  #extendedAt = 0;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
   #pumping = false;
@@ -75,35 +86,59 @@ export class EventSource {
 
   /** Makes what is still held visible again, after its threads have been ended. */
   async releaseHeld(): Promise<void> {
-    for (const { handle } of this.#held.values())
-      await this.#options.queue.release(this.#options.mapping.queue, handle);
+    for (const { handle } of this.#held.values()) await this.#options.queue.pardon(this.#options.mapping.queue, handle);
   }
 
   async #pump(): Promise<void> {
-    const { mapping, queue, concurrency, definition } = this.#options;
-    while (!this.#stopped && this.busy < concurrency) {
-      const room = (concurrency - this.busy) * mapping.batchSize;
-      const messages = await queue.receive(mapping.queue, {
-        max: room,
-        visibilitySeconds: visibilitySeconds(definition),
-        perGroup: 1,
-      });
-      if (messages.length === 0) return;
-      if (this.#stopped) {
-        for (const { handle } of messages) await queue.release(mapping.queue, handle);
-        return;
-      }
-      for (let i = 0; i < messages.length; i += mapping.batchSize)
-        this.#begin(messages.slice(i, i + mapping.batchSize));
+    const { mapping, queue, concurrency } = this.#options;
+    await this.#extend();
+    for (let received = 1; received > 0 && !this.#stopped; ) {
+      received = 0;
+      const shares = fairShare(queue.readyLanes(mapping.queue), this.#lanes, concurrency);
+      for (const [lane, invocations] of shares) received += await this.#receive(lane, invocations);
     }
   }
 
-  #begin(batch: ReceivedMessage[]): void {
+  async #receive(lane: string, invocations: number): Promise<number> {
+    const { mapping, queue, definition } = this.#options;
+    const messages = await queue.receive(mapping.queue, {
+      max: invocations * mapping.batchSize,
+      visibilitySeconds: visibilitySeconds(definition),
+      perGroup: 1,
+      lane,
+    });
+    if (this.#stopped) {
+      for (const { handle } of messages) await queue.pardon(mapping.queue, handle);
+      return 0;
+    }
+    for (let i = 0; i < messages.length; i += mapping.batchSize)
+      this.#begin(lane, messages.slice(i, i + mapping.batchSize));
+    return messages.length;
+  }
+
+  /**
+   * What is in flight stays invisible as long as it is, even when the clock jumps (a laptop that slept, a clock that was put
+   * forward): nobody else takes from this queue, and an object must not be worked on twice at a time.
+   */
+  async #extend(): Promise<void> {
+    const { mapping, queue, definition, clock } = this.#options;
+    const now = clock.now();
+    if (Math.abs(now - this.#extendedAt) < extendEveryMs) return;
+    this.#extendedAt = now;
+    for (const { handle } of this.#held.values())
+      await queue.release(mapping.queue, handle, visibilitySeconds(definition));
+  }
+
+  #begin(lane: string, batch: ReceivedMessage[]): void {
     for (const message of batch) this.#held.set(message.id, message);
+    this.#lanes.set(lane, (this.#lanes.get(lane) ?? 0) + 1);
     const done = this.#run(batch)
       .catch(error => this.#options.log.error('a queue could not be written', { queue: this.queueName, error }))
       .finally(() => {
         this.#inFlight.delete(done);
+        const left = (this.#lanes.get(lane) ?? 1) - 1;
+        if (left > 0) this.#lanes.set(lane, left);
+        else this.#lanes.delete(lane);
         this.wake();
       });
     this.#inFlight.add(done);
@@ -114,7 +149,7 @@ export class EventSource {
     const start = performance.now();
     for (const message of batch) onStart?.(message);
     let failed: Set<string>;
-    let retryAfter: number | undefined;
+    let died = false;
     try {
       const event = sqsEvent(batch);
       const { module, timeoutSeconds } = definition;
@@ -125,33 +160,36 @@ export class EventSource {
       if (this.#stopped && error instanceof ThreadEnded) return;
       this.#options.log.error('a function failed', { function: mapping.function, error });
       failed = new Set(batch.map(({ id }) => id));
-      // Its thread died, perhaps of another's fault: nothing runs any more that the retry could meet.
-      if (error instanceof ThreadEnded && !error.timedOut) retryAfter = 1;
+      // Its thread died, perhaps of another's fault.
+      died = error instanceof ThreadEnded && !error.timedOut;
     }
     const outcome = { milliseconds: performance.now() - start };
     for (const message of batch) {
       const ok = !failed.has(message.id);
-      await this.#finish(message, ok, retryAfter);
+      await this.#finish(message, ok, died);
       onEnd?.(message, { ...outcome, ok });
     }
   }
 
-  async #finish(message: ReceivedMessage, ok: boolean, retryAfter: number | undefined): Promise<void> {
+  async #finish(message: ReceivedMessage, ok: boolean, died: boolean): Promise<void> {
     const { queue, mapping, log } = this.#options;
     this.#held.delete(message.id);
     if (ok) {
       await queue.delete(mapping.queue, message.handle);
       return;
     }
-    const last = message.receiveCount >= maxReceives && !isDeadLetterQueue(mapping.queue);
-    if (last)
+    if (died) {
+      await queue.pardon(mapping.queue, message.handle, 1 + Math.floor(Math.random() * scatterSeconds));
+      return;
+    }
+    if (message.final)
       log.error('a message was given up after three attempts', {
         queue: mapping.queue,
         deadLetterQueue: `${mapping.queue}-dlq`,
         group: message.group,
       });
-    const delay = retryAfter ?? retryAfterSeconds[message.receiveCount - 1] ?? retryAfterSeconds.at(-1)!;
-    await queue.release(mapping.queue, message.handle, last ? 0 : delay);
+    const delay = retryAfterSeconds[message.receiveCount - 1] ?? retryAfterSeconds.at(-1)!;
+    await queue.release(mapping.queue, message.handle, message.final ? 0 : delay);
   }
 
   #sleep(): void {

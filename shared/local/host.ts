@@ -198,6 +198,7 @@ function eventSource(
     definition: functions[mapping.function],
     concurrency: options.concurrency?.[mapping.function] ?? mapping.perCore * pool.size,
     queue: ports.queue,
+    clock: ports.clock,
     pool,
     log: ports.log,
     ...(observe && {

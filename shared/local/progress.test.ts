@@ -14,6 +14,7 @@ function started(queue: 'source' | 'notification', body: unknown, at: number): O
     dedup: 'd',
     handle: 'h',
     receiveCount: 1,
+    final: false,
     sentAt: at,
     firstReceivedAt: at,
   };

@@ -27,6 +27,8 @@ export interface ReceiveOptions {
   /** SQS gives at most 10 a call; the embedded queue as many as are asked for. */
   max: number;
   visibilitySeconds: number;
+  /** Only what belongs to this lane (fair-share.ts): for the one consumer that shares itself between clusters. */
+  lane?: string;
   /** At most so many of one group; 1 = what that many pollers with batch size 1 would get. Default: `max`. */
   perGroup?: number;
 }
@@ -40,6 +42,8 @@ export interface ReceivedMessage {
   handle: string;
   /** 1 at the first delivery. */
   receiveCount: number;
+  /** Not deleted now, it goes to the dead-letter queue. */
+  final: boolean;
   /** Epoch ms. */
   sentAt: number;
   firstReceivedAt: number;
@@ -49,6 +53,11 @@ export interface ReceivedMessage {
 
 /** Receives after which a message goes to the dead-letter queue. */
 export const maxReceives = 3;
+/**
+ * Receives that do not count towards that because the process or thread died meanwhile, at most: on one machine messages
+ * share them, and one that kills its worker must not take those beside it along. (On Lambda each has its own.)
+ */
+export const maxPardons = 3;
 /** How long a deduplication id is remembered. */
 export const dedupSeconds = 300;
 /** Longest delay of a timer. */

@@ -1,18 +1,27 @@
 import { randomUUID } from 'node:crypto';
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../ports/clock.ts';
 import type { Queue, QueueMessage } from '../ports/queue.ts';
+import { laneOf } from './fair-share.ts';
 import { carried, checkDelay, checkMessage } from './message-limits.ts';
 import {
   dedupSeconds,
   isDeadLetterQueue,
+  maxPardons,
   maxReceives,
   type QueueConsumer,
   type ReceivableQueue,
   type ReceivedMessage,
   type ReceiveOptions,
 } from './queue-consumer.ts';
-import { openDatabase, patientTransaction } from './sqlite.ts';
+import {
+  openQueueFile,
+  type ReceiveStatements,
+  receiveStatements,
+  type SendStatements,
+  sendStatements,
+} from './queue-sql.ts';
+import { patientTransaction } from './sqlite.ts';
 import { announce } from './wake.ts';
 
 /**
@@ -39,8 +48,8 @@ export class SqliteQueue implements Queue, QueueConsumer {
   /** `file` is made when absent. */
   constructor(file: string, clock: Clock) {
     this.#clock = clock;
-    this.#sending = openDatabase(file, { schema, version: 1, synchronous: 'FULL', blockMs: 0 });
-    this.#receiving = openDatabase(file, { schema, version: 1, synchronous: 'NORMAL', blockMs: 0 });
+    this.#sending = openQueueFile(file, 'FULL');
+    this.#receiving = openQueueFile(file, 'NORMAL');
     this.#send = sendStatements(this.#sending);
     this.#receive = receiveStatements(this.#receiving);
   }
@@ -76,15 +85,31 @@ export class SqliteQueue implements Queue, QueueConsumer {
     });
   }
 
-  async release(queue: ReceivableQueue, handle: string, delaySeconds = 0): Promise<boolean> {
+  release(queue: ReceivableQueue, handle: string, delaySeconds = 0): Promise<boolean> {
+    return this.#release(queue, handle, delaySeconds, 0);
+  }
+
+  /** As release, when it was not the message's fault that it was not worked on: see maxPardons. */
+  pardon(queue: ReceivableQueue, handle: string, delaySeconds = 0): Promise<boolean> {
+    return this.#release(queue, handle, delaySeconds, 1);
+  }
+
+  async #release(queue: ReceivableQueue, handle: string, delaySeconds: number, pardons: number): Promise<boolean> {
     const visibleAt = this.#clock.now() + delaySeconds * 1000;
     const released = await patientTransaction(this.#receiving, () => {
-      const row = this.#receive.show.get(visibleAt, sequenceOf(handle), queue, handle) as { grp: string } | undefined;
+      const row = this.#receive.show.get(visibleAt, pardons, maxPardons, sequenceOf(handle), queue, handle) as
+        | { grp: string }
+        | undefined;
       if (row) this.#settle(queue, row.grp);
       return row !== undefined;
     });
     if (released) announce([queue]);
     return released;
+  }
+
+  /** The lanes that have something to receive. */
+  readyLanes(queue: ReceivableQueue): string[] {
+    return (this.#receive.readyLanes.all(queue, this.#clock.now()) as { lane: string }[]).map(({ lane }) => lane);
   }
 
   /** When the next message that is not visible yet becomes so (epoch ms), so that a poller can sleep until then. */
@@ -100,12 +125,15 @@ export class SqliteQueue implements Queue, QueueConsumer {
 
   /**
    * Makes everything in flight visible. Only for the one consumer of the file, when it starts: whoever had received
-   * those messages is gone, and waiting for their visibility timeout would only cost time.
+   * those messages is gone, and waiting for their visibility timeout would only cost time. A message is not to blame for
+   * the end of a host, at first: see maxPardons.
    */
   async releaseAll(): Promise<void> {
     const now = this.#clock.now();
     await patientTransaction(this.#receiving, () => {
-      this.#receiving.prepare('UPDATE messages SET visible_at = ? WHERE visible_at > ?').run(now, now);
+      this.#receiving
+        .prepare('UPDATE messages SET visible_at = ?, pardons = min(pardons + 1, ?) WHERE visible_at > ?')
+        .run(now, maxPardons, now);
       this.#receiving
         .prepare("UPDATE groups SET ready_at = ? WHERE ready_at > ? AND queue NOT IN ('timer', 'timer-dlq')")
         .run(now, now);
@@ -174,7 +202,7 @@ export class SqliteQueue implements Queue, QueueConsumer {
     const fresh = this.#send.dedup.run(queue, dedup, now + dedupSeconds * 1000, now).changes;
     if (!fresh) return false;
     this.#send.message.run(randomUUID(), queue, group, dedup, body, now);
-    this.#send.group.run(queue, group, readyAt);
+    this.#send.group.run(queue, group, readyAt, laneOf(queue, group));
     return true;
   }
 
@@ -183,7 +211,10 @@ export class SqliteQueue implements Queue, QueueConsumer {
     const perGroup = Math.min(options.perGroup ?? options.max, maxPerGroup);
     const visibleAt = now + options.visibilitySeconds * 1000;
     while (taken.length < options.max) {
-      const groups = this.#receive.ready.all(queue, now, options.max - taken.length) as { grp: string }[];
+      const room = options.max - taken.length;
+      const groups = (options.lane === undefined
+        ? this.#receive.ready.all(queue, now, room)
+        : this.#receive.readyOfLane.all(queue, options.lane, now, room)) as unknown as { grp: string }[];
       if (groups.length === 0) break;
       for (const { grp } of groups) {
         const room = Math.min(perGroup, options.max - taken.length);
@@ -198,7 +229,7 @@ export class SqliteQueue implements Queue, QueueConsumer {
     const rows = this.#receive.head.all(queue, group, max) as unknown as Row[];
     const taken: ReceivedMessage[] = [];
     for (const row of rows) {
-      if (row.receives >= maxReceives && !isDeadLetterQueue(queue)) {
+      if (row.receives - row.pardons >= maxReceives && !isDeadLetterQueue(queue)) {
         this.#bury(row, now);
         continue;
       }
@@ -215,7 +246,7 @@ export class SqliteQueue implements Queue, QueueConsumer {
   #bury(row: Row, now: number): void {
     const dlq = `${row.queue}-dlq`;
     this.#receive.bury.run(dlq, row.seq);
-    this.#receive.group.run(dlq, row.grp, now);
+    this.#receive.group.run(dlq, row.grp, now, laneOf(dlq, row.grp));
     announce([dlq]);
   }
 
@@ -255,45 +286,7 @@ interface Row {
   sent_at: number;
   first_received_at: number | null;
   receives: number;
-}
-
-type SendStatements = ReturnType<typeof sendStatements>;
-type ReceiveStatements = Record<ReceiveStatement, StatementSync>;
-type ReceiveStatement = keyof typeof receiveSql;
-
-const groupSql = 'INSERT INTO groups (queue, grp, ready_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING';
-
-function sendStatements(db: DatabaseSync) {
-  return {
-    // Taken over when the five minutes of the earlier one are over; otherwise nothing changes.
-    dedup: db.prepare(
-      'INSERT INTO dedup (queue, id, expires_at) VALUES (?, ?, ?) ON CONFLICT (queue, id) DO UPDATE SET expires_at = excluded.expires_at WHERE expires_at <= ?',
-    ),
-    message: db.prepare('INSERT INTO messages (id, queue, grp, dedup, body, sent_at) VALUES (?, ?, ?, ?, ?, ?)'),
-    group: db.prepare(groupSql),
-  };
-}
-
-const receiveSql = {
-  anyReady: 'SELECT 1 FROM groups WHERE queue = ? AND ready_at <= ? LIMIT 1',
-  ready: 'SELECT grp FROM groups WHERE queue = ? AND ready_at <= ? ORDER BY ready_at LIMIT ?',
-  nextReady: 'SELECT ready_at FROM groups WHERE queue = ? AND ready_at > ? ORDER BY ready_at LIMIT 1',
-  head: 'SELECT seq, id, queue, grp, dedup, body, sent_at, first_received_at, receives FROM messages WHERE queue = ? AND grp = ? ORDER BY seq LIMIT ?',
-  take: 'UPDATE messages SET receives = receives + 1, visible_at = ?, handle = ?, first_received_at = coalesce(first_received_at, ?) WHERE seq = ?',
-  block: 'UPDATE groups SET ready_at = ? WHERE queue = ? AND grp = ?',
-  delete: 'DELETE FROM messages WHERE seq = ? AND queue = ? AND handle = ? RETURNING grp',
-  show: 'UPDATE messages SET visible_at = ? WHERE seq = ? AND queue = ? AND handle = ? RETURNING grp',
-  bury: 'UPDATE messages SET queue = ?, receives = 0, visible_at = 0, handle = NULL WHERE seq = ?',
-  group: groupSql,
-  latest:
-    'SELECT max(visible_at) AS visible_at FROM (SELECT visible_at FROM messages WHERE queue = ? AND grp = ? ORDER BY seq LIMIT ?)',
-  dropGroup: 'DELETE FROM groups WHERE queue = ? AND grp = ?',
-  depth: 'SELECT count(*) AS n FROM messages WHERE queue = ?',
-} as const;
-
-function receiveStatements(db: DatabaseSync): ReceiveStatements {
-  const prepared = Object.entries(receiveSql).map(([name, sql]) => [name, db.prepare(sql)]);
-  return Object.fromEntries(prepared) as ReceiveStatements;
+  pardons: number;
 }
 
 function received(row: Row, handle: string, now: number): ReceivedMessage {
@@ -305,6 +298,7 @@ function received(row: Row, handle: string, now: number): ReceivedMessage {
     body: row.body,
     handle,
     receiveCount: row.receives + 1,
+    final: !isDeadLetterQueue(row.queue) && row.receives + 1 - row.pardons >= maxReceives,
     sentAt: row.sent_at,
     firstReceivedAt: row.first_received_at ?? now,
     sequence: row.seq,
@@ -315,14 +309,3 @@ function sequenceOf(handle: string): number {
   const sequence = Number(handle.slice(0, handle.indexOf(':')));
   return Number.isSafeInteger(sequence) ? sequence : -1;
 }
-
-const schema = `
-  CREATE TABLE messages (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, queue TEXT NOT NULL, grp TEXT NOT NULL, dedup TEXT NOT NULL,
-    body TEXT NOT NULL, sent_at INTEGER NOT NULL, first_received_at INTEGER, receives INTEGER NOT NULL DEFAULT 0,
-    visible_at INTEGER NOT NULL DEFAULT 0, handle TEXT);
-  CREATE INDEX messages_by_group ON messages (queue, grp, seq);
-  CREATE TABLE groups (queue TEXT NOT NULL, grp TEXT NOT NULL, ready_at INTEGER NOT NULL, PRIMARY KEY (queue, grp)) WITHOUT ROWID;
-  CREATE INDEX groups_by_time ON groups (queue, ready_at);
-  CREATE TABLE dedup (queue TEXT NOT NULL, id TEXT NOT NULL, expires_at INTEGER NOT NULL, PRIMARY KEY (queue, id)) WITHOUT ROWID;
-  CREATE INDEX dedup_by_time ON dedup (expires_at)`;

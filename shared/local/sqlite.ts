@@ -6,6 +6,8 @@ export interface DatabaseOptions {
   schema: string;
   /** Number of the schema. A file with a higher one was written by a newer version of the program and is refused. */
   version: number;
+  /** Statements that make a file of version n one of version n + 1. */
+  upgrades?: Record<number, string>;
   /**
    * NORMAL: a commit survives the death of the process (kill -9), and may be lost with the machine's power.
    * FULL: a commit also survives a power cut, at the price of one fsync.
@@ -26,13 +28,15 @@ export function openDatabase(file: string, options: DatabaseOptions): DatabaseSy
   db.exec(`PRAGMA synchronous = ${options.synchronous}; PRAGMA wal_autocheckpoint = 2000; PRAGMA temp_store = MEMORY`);
   if (schemaVersion(db) !== options.version)
     transaction(db, () => {
-      const found = schemaVersion(db);
-      if (found === options.version) return;
-      if (found !== 0)
+      let found = schemaVersion(db);
+      if (found === 0) db.exec(options.schema);
+      else
+        for (let upgrade = options.upgrades?.[found]; upgrade; upgrade = options.upgrades?.[++found]) db.exec(upgrade);
+      if (found !== 0 && found !== options.version)
         throw new Error(
           `${file} has schema ${found}, this version of sluice writes ${options.version}; use the version that wrote it, or move the file away`,
         );
-      db.exec(`${options.schema}; PRAGMA user_version = ${options.version}`);
+      db.exec(`PRAGMA user_version = ${options.version}`);
     });
   if (options.blockMs !== undefined) db.exec(`PRAGMA busy_timeout = ${options.blockMs}`);
   return db;
