@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { globSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -196,4 +197,21 @@ test('one host per state directory; the lock of a killed one does not hold', asy
   child.kill('SIGKILL');
   await once(child, 'exit');
   await startTestHost(t, { dir });
+});
+
+test('temporary files lie in the state directory, and go with the thread or the host that made them', async t => {
+  const dir = scratch(t);
+  const file = join(dir, 'notes');
+  const litter = () => globSync('tmp/*/sluice-artifact-*', { cwd: dir });
+  const host = await startTestHost(t, { dir, threads: 1 });
+  await host.ports.queue.send([message('a', { act: 'litter', file, label: 'one' })]);
+  await until('it was done', () => host.ports.queue.depth('source') === 0);
+  assert.equal(litter().length, 1);
+  await host.ports.queue.send([message('a', { act: 'crash', file, label: 'two' })]);
+  await until('the folder went with the thread', () => litter().length === 0);
+  await until('the second was done again', () => host.ports.queue.depth('source') === 0);
+  await host.close();
+  mkdirSync(join(dir, 'tmp', '9', 'sluice-artifact-of-a-killed-one'), { recursive: true });
+  await startTestHost(t, { dir, threads: 1 });
+  assert.deepEqual(litter(), []);
 });

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/ports.ts';
@@ -87,6 +87,7 @@ async function assemble(options: HostOptions, paths: StatePaths, unlock: () => v
   // This process alone consumes: whoever held these messages is dead.
   await ports.queue.releaseAll();
   await ports.store.clean();
+  rmSync(paths.temporary, { recursive: true, force: true });
   const notifications = new Notifications(paths.notifications);
   let pool: WorkerPool | undefined;
   const gateway = await startGateway({
@@ -100,16 +101,17 @@ async function assemble(options: HostOptions, paths: StatePaths, unlock: () => v
   });
   const url = `http://${reachable(gateway)}:${gateway.port}`;
   ports.publicUrl = options.publicUrl ?? url;
-  const env = workerEnvironment(paths, ports.publicUrl);
+  const threads = options.threads ?? availableParallelism();
+  const env = workerEnvironment(paths, ports.publicUrl, threads);
   const sources: EventSource[] = [];
   const wake = (queues: string[]) => {
     for (const source of sources) if (queues.includes(source.queueName)) source.wake();
   };
   const relay = { onWake: wake, onLogLine: (line: LogLine) => observe({ type: 'log', line }), log: ports.log, env };
-  pool = new WorkerPool({ ...relay, threads: options.threads ?? availableParallelism() });
+  pool = new WorkerPool({ ...relay, threads, temporary: paths.temporary });
   sources.push(...mappings.map(mapping => eventSource(mapping, options, functions, ports, pool)));
   pool.warm(Object.values(functions).map(({ module }) => module));
-  const running = new Running({ ports, pool, gateway, sources, functions, unlock, relay, wake });
+  const running = new Running({ paths, ports, pool, gateway, sources, functions, unlock, relay, wake });
   return {
     url,
     publicUrl: ports.publicUrl,
@@ -123,6 +125,7 @@ async function assemble(options: HostOptions, paths: StatePaths, unlock: () => v
 }
 
 interface Parts {
+  paths: StatePaths;
   ports: LocalPorts;
   pool: WorkerPool;
   gateway: Gateway;
@@ -158,7 +161,8 @@ class Running {
   }
 
   #minute(at: Date): void {
-    const { ports, pool, functions } = this.#parts;
+    const { paths, ports, pool, functions } = this.#parts;
+    for (const log of [paths.log, paths.sandboxLog]) rotateLog(log);
     const { module, timeoutSeconds } = functions.schedule;
     pool.invoke({ function: 'schedule', module, event: scheduleEvent(at), timeoutSeconds }).catch(error => {
       if (!this.#closing) ports.log.error('the schedule failed; the next minute tries again', { error });
@@ -208,9 +212,18 @@ function eventSource(
   });
 }
 
+/** Requests under way at a time to one cluster, from all threads together. */
+const clusterRequests = 50;
+
 /** The environment of the functions, as the CDK stack would set it. */
-function workerEnvironment(paths: StatePaths, publicUrl: string): NodeJS.ProcessEnv {
-  return { ...process.env, SLUICE_RUNTIME: 'local', SLUICE_DIR: paths.root, SLUICE_PUBLIC_URL: publicUrl };
+function workerEnvironment(paths: StatePaths, publicUrl: string, threads: number): NodeJS.ProcessEnv {
+  return {
+    ...process.env,
+    SLUICE_RUNTIME: 'local',
+    SLUICE_DIR: paths.root,
+    SLUICE_PUBLIC_URL: publicUrl,
+    SLUICE_CLUSTER_REQUESTS: String(Math.max(4, Math.floor(clusterRequests / threads))),
+  };
 }
 
 /** An address that a client on this machine can use. */

@@ -37,9 +37,12 @@ test('lines can be listened to, and a large file is set aside', t => {
   const stop = onLogLine(line => heard.push(line.message));
   fileLog(file, clock).info('one');
   stop();
-  fileLog(file, clock).info('two');
+  const log = fileLog(file, clock);
+  log.info('two');
   assert.deepEqual(heard, ['one']);
   rotateLog(file, 10);
   assert.equal(linesOf(file).length, 0);
   assert.equal(linesOf(`${file}.1`).length, 2);
+  log.info('three');
+  assert.equal(linesOf(file).length, 1, 'who had it open goes on in it');
 });

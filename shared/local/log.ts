@@ -1,4 +1,4 @@
-import { mkdirSync, openSync, renameSync, statSync, writeSync } from 'node:fs';
+import { constants, copyFileSync, mkdirSync, openSync, statSync, truncateSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/ports.ts';
@@ -22,7 +22,11 @@ export function fileLog(file: string, clock: Clock, level: LogLevel = 'info'): L
   const descriptor = openSync(file, 'a', 0o600);
   const write = (line: LogLine) => {
     const text = JSON.stringify(line, redact);
-    writeSync(descriptor, `${text}\n`);
+    try {
+      writeSync(descriptor, `${text}\n`);
+    } catch {
+      // A full disk must not stop the work that would have been told of.
+    }
     if (listeners.size > 0) for (const listener of listeners) listener(JSON.parse(text));
   };
   return makeLog(write, clock, level);
@@ -53,10 +57,15 @@ export function makeLog(write: (line: LogLine) => void, clock: Clock, level: Log
   };
 }
 
-/** Sets a log file aside that has grown too large; the one before it is dropped. To be called before it is opened. */
+/**
+ * Sets aside what a log file holds that has grown too large; what was set aside before is dropped. The file itself stays,
+ * since threads and processes have it open; as they all append, they go on at its new beginning.
+ */
 export function rotateLog(file: string, maxBytes = 64 * 1024 * 1024): void {
   const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
-  if (size > maxBytes) renameSync(file, `${file}.1`);
+  if (size <= maxBytes) return;
+  copyFileSync(file, `${file}.1`, constants.COPYFILE_FICLONE);
+  truncateSync(file);
 }
 
 const levels: LogLevel[] = ['info', 'warn', 'error'];

@@ -18,6 +18,8 @@ export interface StatePaths {
   sandboxLog: string;
   demo: string;
   notifications: string;
+  /** Temporary files of the workers. */
+  temporary: string;
 }
 
 export const defaultStateDir = '.sluice';
@@ -39,5 +41,6 @@ export function statePaths(dir: string): StatePaths {
     sandboxLog: join(root, 'logs', 'sandbox.log'),
     demo: join(root, 'demo'),
     notifications: join(root, 'notifications.jsonl'),
+    temporary: join(root, 'tmp'),
   };
 }

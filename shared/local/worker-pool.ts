@@ -1,3 +1,6 @@
+import { mkdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Log } from '../ports/ports.ts';
 import type { ResponseSink } from './lambda-streaming.ts';
@@ -8,6 +11,8 @@ export interface PoolOptions {
   threads: number;
   /** Environment of the threads: the handlers' configuration. */
   env: NodeJS.ProcessEnv;
+  /** Folder for temporary files, of which each thread has one of its own, removed with it: those that die clean up nothing. */
+  temporary: string;
   log: Log;
   onWake(queues: string[]): void;
   onLogLine(line: LogLine): void;
@@ -30,6 +35,7 @@ export class WorkerPool {
   readonly #options: PoolOptions;
   #threads: WorkerThread[] = [];
   #closed = false;
+  #started = 0;
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -80,7 +86,13 @@ export class WorkerPool {
   }
 
   #start(): WorkerThread {
-    const thread = new WorkerThread(workerModule, this.#options, error => this.#replace(thread, error));
+    const temporary = join(this.#options.temporary, String(++this.#started));
+    mkdirSync(temporary, { recursive: true, mode: 0o700 });
+    const options = { ...this.#options, env: { ...this.#options.env, TMPDIR: temporary } };
+    const thread = new WorkerThread(workerModule, options, error => {
+      void rm(temporary, { recursive: true, force: true }).catch(() => undefined);
+      this.#replace(thread, error);
+    });
     return thread;
   }
 
