@@ -11,6 +11,8 @@ const Config = z.object({
     .url({ protocol: /^https?$/ })
     .transform(url => url.replace(/\/+$/, ''))
     .default('http://127.0.0.1'),
+  /** Requests under way at a time to one cluster, from this process (or thread). */
+  SLUICE_CLUSTER_REQUESTS: z.coerce.number().int().min(1).optional(),
   SLUICE_LOG_LEVEL: z.enum(['info', 'warn', 'error']).default('info'),
 });
 
@@ -32,10 +34,11 @@ async function compose(env: NodeJS.ProcessEnv): Promise<Ports> {
     SLUICE_RUNTIME: runtime,
     SLUICE_DIR: dir,
     SLUICE_PUBLIC_URL: publicUrl,
+    SLUICE_CLUSTER_REQUESTS: clusterRequests,
     SLUICE_LOG_LEVEL: level,
   } = config.data;
   if (runtime === 'aws')
     throw new Error('SLUICE_RUNTIME=aws is not built yet; set SLUICE_RUNTIME=local, or leave it out');
   const { localPorts } = await import('../shared/local/local-ports.ts');
-  return localPorts({ dir, publicUrl, level });
+  return localPorts({ dir, publicUrl, level, clusterRequests });
 }

@@ -14,6 +14,8 @@ export interface LocalOptions {
   publicUrl: string;
   level?: LogLevel;
   clock?: Clock;
+  /** Requests under way at a time to one cluster, by these ports; several threads share what its API server can bear. */
+  clusterRequests?: number | undefined;
 }
 
 /** The ports of one machine, with the embedded parts as what they are: the host needs more of them than the ports say. */
@@ -37,7 +39,9 @@ export function localPorts(options: LocalOptions): LocalPorts {
     queue.close();
     index.close();
   };
-  const clusters = registeredClusters(index, secrets);
+  const clusters = registeredClusters(index, secrets, {
+    ...(options.clusterRequests && { maxInFlight: options.clusterRequests }),
+  });
   const store = new FileStore(paths.store);
   return { store, queue, index, secrets, clusters, clock, publicUrl: options.publicUrl, log, close };
 }
