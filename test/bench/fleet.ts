@@ -18,7 +18,7 @@ const files = {
   'broken/app.yaml': yaml(deployment('${name}', 'web:1', { fail: true })),
 };
 
-const nameOf = (n: number) => `app-${String(n).padStart(4, '0')}`;
+export const nameOf = (n: number) => `app-${String(n).padStart(4, '0')}`;
 const isBroken = (n: number) => n % 10 === 9;
 
 function fleet(count: number, failing: boolean) {
@@ -34,7 +34,7 @@ function fleet(count: number, failing: boolean) {
   );
 }
 
-async function prepare(world: World): Promise<string> {
+export async function prepare(world: World): Promise<string> {
   await world.namespace(ns);
   const repo = await createRepository(world.repositories, 'fleet.git', files, { branch: 'main' });
   await world.apply(
@@ -54,7 +54,7 @@ async function prepare(world: World): Promise<string> {
   return repo;
 }
 
-async function create(world: World, count: number, failing: boolean): Promise<void> {
+export async function create(world: World, count: number, failing: boolean): Promise<void> {
   const objects = fleet(count, failing);
   for (let n = 0; n < objects.length; n += 20)
     await Promise.all(
@@ -66,7 +66,7 @@ async function create(world: World, count: number, failing: boolean): Promise<vo
  * Waits until `wanted` Kustomizations hold a condition. Watches, since listing them again and again would be a good part
  * of the load on the API server.
  */
-async function settled(world: World, wanted: number, holds: (object: KubeObject) => boolean): Promise<void> {
+export async function settled(world: World, wanted: number, holds: (object: KubeObject) => boolean): Promise<void> {
   const { items, resourceVersion } = await world.cluster.list(typeOf('Kustomization'), { namespace: ns });
   const holding = new Set(items.filter(holds).map(object => object.metadata.name));
   const end = new AbortController();
@@ -86,7 +86,7 @@ async function settled(world: World, wanted: number, holds: (object: KubeObject)
   }
 }
 
-const isReady = (object: KubeObject) => conditionOf(object, 'Ready')?.status === 'True';
+export const isReady = (object: KubeObject) => conditionOf(object, 'Ready')?.status === 'True';
 
 interface Cost {
   seconds: number;
@@ -165,7 +165,7 @@ export async function benchUnchanged(world: World, count: number): Promise<Figur
   return figuresOf(`${count} unchanged, forced`, count, cost);
 }
 
-async function request(world: World, kind: string, name: string, at: string): Promise<void> {
+export async function request(world: World, kind: string, name: string, at: string): Promise<void> {
   const body = { metadata: { annotations: { 'reconcile.fluxcd.io/requestedAt': at } } };
   await world.cluster.patch(typeOf(kind), ns, name, { type: 'merge', body });
 }

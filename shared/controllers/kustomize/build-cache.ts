@@ -1,3 +1,4 @@
+import { buffer } from 'node:stream/consumers';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import type { KubeObject } from '../../api/object.ts';
 import type { Store } from '../../ports/store.ts';
@@ -11,27 +12,43 @@ const maxBytes = 32 * 2 ** 20;
  */
 export class BuildCache {
   readonly #kept = new Map<string, string>();
+  readonly #underWay = new Map<string, Promise<string>>();
   #bytes = 0;
 
-  async get(store: Store, key: string): Promise<KubeObject[] | undefined> {
-    const kept = this.#kept.get(key);
-    if (kept !== undefined) {
-      this.#keep(key, kept);
-      return JSON.parse(kept) as KubeObject[];
+  /**
+   * The objects of `key`: kept, stored, or built. Whoever asks while another of this process looks or builds gets the same,
+   * for a push wakes many Kustomizations of one build at once. Each caller gets objects of its own.
+   */
+  async with(store: Store, key: string, build: () => Promise<KubeObject[]>): Promise<KubeObject[]> {
+    const cached = this.#kept.get(key);
+    if (cached !== undefined) {
+      this.#keep(key, cached);
+      return JSON.parse(cached) as KubeObject[];
     }
-    const stored = await store.get(storeKey(key));
-    if (!stored) return undefined;
-    const chunks: Buffer[] = [];
-    for await (const chunk of stored.body) chunks.push(chunk as Buffer);
-    const text = gunzipSync(Buffer.concat(chunks)).toString('utf8');
-    this.#keep(key, text);
-    return JSON.parse(text) as KubeObject[];
+    const flight = this.#underWay.get(key) ?? this.#make(store, key, build);
+    return JSON.parse(await flight) as KubeObject[];
   }
 
-  async put(store: Store, key: string, objects: readonly KubeObject[]): Promise<void> {
-    const text = JSON.stringify(objects);
+  #make(store: Store, key: string, build: () => Promise<KubeObject[]>): Promise<string> {
+    const made = this.#find(store, key).then(async found => {
+      if (found !== undefined) return found;
+      const text = JSON.stringify(await build());
+      this.#keep(key, text);
+      await store.put(storeKey(key), gzipSync(text), { contentType: 'application/gzip' });
+      return text;
+    });
+    // A failure is not kept: the next one may succeed.
+    const flight = made.finally(() => this.#underWay.delete(key));
+    this.#underWay.set(key, flight);
+    return flight;
+  }
+
+  async #find(store: Store, key: string): Promise<string | undefined> {
+    const stored = await store.get(storeKey(key));
+    if (!stored) return undefined;
+    const text = gunzipSync(await buffer(stored.body)).toString('utf8');
     this.#keep(key, text);
-    await store.put(storeKey(key), gzipSync(text), { contentType: 'application/gzip' });
+    return text;
   }
 
   #keep(key: string, text: string): void {

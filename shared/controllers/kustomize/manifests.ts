@@ -48,15 +48,14 @@ async function build(work: Work, artifact: Artifact): Promise<KubeObject[]> {
   const { object, ports } = work;
   const { name, namespace = '' } = object.metadata;
   const key = buildKey(artifact.digest, object.spec.path ?? '', object.spec);
-  const cached = await builds.get(ports.store, key);
-  if (cached) return cached;
-  const built = await artifacts.with(ports.store, artifact, root =>
-    buildManifests({ root, path: object.spec.path ?? '', spec: object.spec, owner: { name, namespace } }),
-  );
-  await builds.put(ports.store, key, built);
-  // The host shows the way of a push by this line.
-  work.log.info('built', { objects: built.length });
-  return built;
+  return builds.with(ports.store, key, async () => {
+    const built = await artifacts.with(ports.store, artifact, root =>
+      buildManifests({ root, path: object.spec.path ?? '', spec: object.spec, owner: { name, namespace } }),
+    );
+    // The host shows the way of a push by this line.
+    work.log.info('built', { objects: built.length });
+    return built;
+  });
 }
 
 /** As SOPS leaves its mark. */
