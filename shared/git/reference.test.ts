@@ -132,7 +132,7 @@ test('what cannot be resolved says why', () => {
   const cases: [GitReference, string, RegExp][] = [
     [{ branch: 'gone' }, 'ReferenceNotFound', /refs\/heads\/gone/],
     [{ tag: 'gone' }, 'ReferenceNotFound', /refs\/tags\/gone/],
-    [{ name: 'main' }, 'ReferenceNotFound', /"main"/],
+    [{ name: 'main' }, 'ReferenceNotFound', /'main'/],
     [{ semver: '>=9' }, 'ReferenceNotFound', />=9/],
     [{ semver: 'newest' }, 'InvalidReference', /newest/],
     [{ commit: 'abc123' }, 'InvalidReference', /40 hexadecimal/],

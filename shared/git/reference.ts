@@ -49,7 +49,7 @@ export function resolveReference(refs: RemoteRefs, ref: GitReference = {}, times
   if (kind === 'semver') return resolveRange(refs, ref.semver!, times);
   const refName = fullName(ref, kind);
   const found = refs.refs.get(refName);
-  if (!found) throw notFound(refName);
+  if (!found) throw notFound(refName, kind);
   const written = kind === 'name' ? ref.name! : shortName(refName);
   return { oid: commitOf(found), refName, revision: revisionOf(written, commitOf(found)) };
 }
@@ -66,7 +66,7 @@ function resolveCommit(refs: RemoteRefs, ref: GitReference): Resolved {
   if (!ref.branch) return resolved;
   const refName = fullName({ branch: ref.branch }, 'branch');
   if (refs.empty) throw new GitError('EmptyRepository', 'the repository is empty: push a first commit');
-  if (!refs.refs.has(refName)) throw notFound(refName);
+  if (!refs.refs.has(refName)) throw notFound(refName, 'branch');
   return { ...resolved, refName };
 }
 
@@ -88,8 +88,7 @@ function resolveRange(refs: RemoteRefs, text: string, times?: Map<string, number
   }
   best.sort((a, b) => timeOf(a, times) - timeOf(b, times) || (a.ref.name < b.ref.name ? -1 : 1));
   const chosen = best.at(-1)?.ref;
-  if (!chosen)
-    throw new GitError('ReferenceNotFound', `no tag of the repository lies in the range "${foreignText(text, 80)}"`);
+  if (!chosen) throw new GitError('ReferenceNotFound', `no match found for semver: ${foreignText(text, 80)}`);
   const oid = commitOf(chosen);
   const resolved = { oid, refName: chosen.name, revision: revisionOf(shortName(chosen.name), oid) };
   const commits = [...new Set(best.map(({ ref }) => commitOf(ref)))];
@@ -133,6 +132,10 @@ function revisionOf(name: string, oid: string): string {
   return `${name}@sha1:${oid}`;
 }
 
-function notFound(refName: string): GitError {
-  return new GitError('ReferenceNotFound', `the repository has no reference "${foreignText(refName, 200)}"`);
+/** In the words that Flux's users look for, and filter their alerts by. */
+function notFound(refName: string, kind: ReferenceKind): GitError {
+  const name = foreignText(refName, 200);
+  const message =
+    kind === 'name' ? `unable to resolve ref '${name}' to a specific commit` : `couldn't find remote ref "${name}"`;
+  return new GitError('ReferenceNotFound', message);
 }

@@ -7,7 +7,7 @@ import type { Outcome } from './outcome.ts';
 import { tellIfSlow } from './progress.ts';
 import { never, recordOf } from './record.ts';
 import { postpone, settle } from './settle.ts';
-import { statusManager } from './status.ts';
+import { statusManager, suspendedStatus, writeStatus } from './status.ts';
 import type { Attempt, Subject } from './subject.ts';
 
 /**
@@ -74,15 +74,16 @@ async function reconcileObject(attempt: Attempt, subject: Subject): Promise<void
     await index.removeObject(key);
     return;
   }
-  if (!deleting && subject.object.spec?.suspend === true) {
-    log.info('suspended');
-    await index.putObject(recordOf(key, subject.object, never));
-    return;
-  }
   if (!deleting && finalizer && !subject.object.metadata.finalizers?.includes(finalizer)) {
     const withFinalizer = await addFinalizer(subject, finalizer);
     if (!withFinalizer) return index.removeObject(key);
     subject.object = withFinalizer;
+  }
+  if (!deleting && subject.object.spec?.suspend === true) {
+    log.info('suspended');
+    await tellSuspended(subject);
+    await index.putObject(recordOf(key, subject.object, never));
+    return;
   }
   await recordReferences(attempt, subject);
   const recorded = await run(attempt, subject, deleting);
@@ -92,6 +93,18 @@ async function reconcileObject(attempt: Attempt, subject: Subject): Promise<void
     return;
   }
   await settle(attempt, subject, recorded, deleting ? 'going' : 'stays');
+}
+
+/** Nothing is done, but the status says that this generation and this request were seen. */
+async function tellSuspended(subject: Subject): Promise<void> {
+  const { cluster, definition, object } = subject;
+  if (!definition.hasStatus) return;
+  try {
+    subject.object = await writeStatus(cluster, definition, object, suspendedStatus(definition, object));
+  } catch (error) {
+    // Deleted meanwhile.
+    if (!(error instanceof ApiError && (error.status === 404 || error.status === 409))) throw error;
+  }
 }
 
 /** When the reconcile that is about to begin must have recorded what came of it. */

@@ -69,6 +69,7 @@ export function makeContext(
 
 function failureEvent(outcome: Outcome): EventRecord | undefined {
   if (outcome.type !== 'failed' && outcome.type !== 'stalled') return undefined;
-  const { reason, message, metadata } = outcome;
+  const { message, metadata } = outcome;
+  const reason = (outcome.type === 'failed' ? outcome.eventReason : undefined) ?? outcome.reason;
   return { severity: 'error', reason, message, ...(metadata ? { metadata } : {}) };
 }

@@ -56,6 +56,8 @@ export interface Failed {
   error?: unknown;
   /** Metadata of the Event that the kit sends for it. */
   metadata?: Record<string, string>;
+  /** The Event's reason, where Flux gives it another than the condition's. */
+  eventReason?: string;
   /** Milliseconds until the retry; without it the exponential backoff. */
   afterMs?: number;
 }

@@ -24,6 +24,29 @@ export function statusAfter(
   return withoutUndefined(status);
 }
 
+/**
+ * The status of an object that is suspended, as Flux leaves it: otherwise whoever waits for the object (a Kustomization
+ * that contains it, `kubectl wait`) would take it for one in progress. A source says so whenever it has been reconciled
+ * before, and its conditions with it; the others only while they are ready.
+ */
+export function suspendedStatus(definition: KindDefinition, object: KubeObject): Record<string, unknown> {
+  const status: Record<string, unknown> = { ...object.status };
+  const conditions = (Array.isArray(status.conditions) ? status.conditions : []) as Condition[];
+  const { generation } = object.metadata;
+  const ready = conditions.find(condition => condition.type === 'Ready');
+  const isSource = definition.fieldManager === 'source-controller';
+  if (ready && (isSource || ready.status === 'True')) status.observedGeneration = generation;
+  if (ready && isSource && generation !== undefined)
+    status.conditions = conditions.map(condition =>
+      summaryTypes.has(condition.type) ? { ...condition, observedGeneration: generation } : condition,
+    );
+  const requested = object.metadata.annotations?.[requestedAtAnnotation];
+  if (requested !== undefined) status.lastHandledReconcileAt = requested;
+  return status;
+}
+
+const summaryTypes = new Set(['Ready', 'Reconciling', 'Stalled']);
+
 function withoutUndefined(record: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
 }

@@ -45,7 +45,8 @@ export async function applyManifests(work: Work): Promise<Outcome | undefined> {
 /** What was written before the failure is in the cluster, so it belongs to the inventory like what was there before. */
 function applyFailed(work: Work, before: InventoryEntry[], error: unknown): Outcome {
   const failure = findError(error, ApplyError);
-  work.status.inventory = { entries: failure?.inventory ?? before };
+  const entries = failure?.inventory ?? before;
+  if (entries.length > 0 || work.status.inventory) work.status.inventory = { entries };
   const written = (failure?.changes ?? []).filter(hasChanged);
   const message = `${messageOfError(error)}${written.length > 0 ? `\n${changesText(written)}` : ''}`;
   return failed(work, 'ReconciliationFailed', message, error);
@@ -56,8 +57,8 @@ async function removeStale(work: Work, before: InventoryEntry[], next: Inventory
   const stale = diffInventory(before, next);
   if (stale.length === 0 || !work.object.spec.prune) return undefined;
   const pruned = await prune(targetOf(work), stale, { owner: ownerOf(work.object) });
-  const deleted = pruned.changes.filter(hasChanged);
-  if (deleted.length > 0) tell(work, changesText(deleted));
+  // Objects that opt out are told once, too: from now on they are nobody's.
+  if (pruned.changes.length > 0) tell(work, changesText(pruned.changes));
   if (!pruned.error) return undefined;
   // Refused deletions are tried again: they stay in the inventory.
   work.status.inventory = { entries: mergeInventory(next, pruned.kept) };

@@ -2,7 +2,7 @@ import { findCondition } from '../../api/conditions.ts';
 import { formatDuration } from '../../api/duration.ts';
 import type { Kustomization } from '../../api/kustomize/kustomization.ts';
 import type { KubeObject } from '../../api/object.ts';
-import { changesText, hasChanged } from '../../kube/change.ts';
+import { changesText } from '../../kube/change.ts';
 import { checkHealth } from '../../kube/health.ts';
 import { type InventoryEntry, refOfEntry } from '../../kube/inventory.ts';
 import { type ObjectRef, subjectOf } from '../../kube/object-id.ts';
@@ -28,8 +28,7 @@ export async function finalizeKustomization(subject: Subject): Promise<Outcome> 
   if (begun === undefined) {
     const result = await prune(targetOf(subject), entries, { owner: ownerOf(object) });
     if (result.error) return pruneFailed(subject, result.error);
-    const deleted = result.changes.filter(hasChanged);
-    if (deleted.length > 0) tell(subject, 'info', changesText(deleted));
+    if (result.changes.length > 0) tell(subject, 'info', changesText(result.changes));
   }
   return waiting ? awaitTermination(subject, entries, begun ?? clock.now()) : done;
 }

@@ -23,7 +23,7 @@ export async function findSource(work: Work): Promise<Outcome | undefined> {
   const type = { apiVersion: apiVersionOf(definition), kind: sourceRef.kind };
   const source = await work.cluster.get<KubeObject>(type, namespace, sourceRef.name);
   if (!source) {
-    const message = `${definition.plural}.${definition.group} "${sourceRef.name}" not found`;
+    const message = `${definition.kind}.${definition.group} "${sourceRef.name}" not found`;
     return artifactMissing(message, retryAfter(work.object));
   }
   const artifact = source.status?.artifact as Artifact | undefined;

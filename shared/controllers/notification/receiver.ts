@@ -3,7 +3,7 @@ import type { Receiver } from '../../api/notification/receiver.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { ApiError } from '../../ports/cluster.ts';
 import type { Context, Controller } from '../../reconcile/controller.ts';
-import { RetryError } from '../../reconcile/errors.ts';
+import { classify, RetryError } from '../../reconcile/errors.ts';
 import type { Outcome } from '../../reconcile/outcome.ts';
 import { webhookPath } from './hook/webhook-path.ts';
 
@@ -17,7 +17,13 @@ export const receiverController: Controller<Receiver> = {
 async function reconcile(context: Context<Receiver>): Promise<Outcome> {
   const { object, status } = context;
   context.stage('Reconciliation in progress');
-  const token = await readToken(context);
+  let token: Buffer;
+  try {
+    token = await readToken(context);
+  } catch (error) {
+    const failure = classify(error);
+    return failure.type === 'failed' ? { ...failure, eventReason: 'Failed' } : failure;
+  }
   const path = webhookPath(token, object.metadata.name, object.metadata.namespace ?? '');
   const message = `Receiver initialized for path: ${path}`;
   if (status.webhookPath !== path) context.log.info('the Receiver has a new path');
@@ -50,7 +56,7 @@ async function readToken(context: Context<Receiver>): Promise<Buffer> {
   if (!secret)
     throw new RetryError(
       'TokenNotFound',
-      `unable to read token from secret '${namespace}/${name}' error: Secret "${name}" not found`,
+      `unable to read token from secret '${namespace}/${name}' error: secrets "${name}" not found`,
     );
   // With an empty one anybody could sign requests, and guess the path.
   const what = encoded === '' ? "'token' is empty" : "required fields 'token'";

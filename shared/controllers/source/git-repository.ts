@@ -94,18 +94,23 @@ async function resolve(work: Work): Promise<Outcome | undefined> {
 async function compare(work: Work): Promise<Outcome | undefined> {
   const { artifact, resolved } = work;
   if (!resolved) throw new Error('the reference is not resolved');
-  if (artifact?.revision !== resolved.revision) {
-    const message = `new upstream revision '${resolved.revision}'`;
-    work.stage(`building artifact: ${message}`);
-    // Seen only when what follows fails: success takes it away again.
-    if (artifact) work.condition('ArtifactOutdated', { status: 'True', reason: 'NewRevision', message });
-    return undefined;
+  if (artifact?.revision !== resolved.revision || shapeChanged(work.object)) return undefined;
+  if (looksForWord(work)) {
+    const message = `no changes since last reconciliation: observed revision '${artifact.revision}'`;
+    work.event({ severity: 'info', reason: 'GitOperationSucceeded', message, to: 'cluster' });
   }
-  if (shapeChanged(work.object)) return undefined;
   // The address of the installation may have changed.
   const url = await urlOf(work, artifact.digest);
   if (url !== artifact.url) work.status.artifact = { ...artifact, url };
   return stored(work, artifact, undefined);
+}
+
+/**
+ * Whether anybody waits to hear that there is nothing new: who asked for a look, changed the spec, or saw it fail. Flux
+ * says it at every interval; an Event for each would be the only write of a check that found nothing.
+ */
+function looksForWord({ requested, object }: Work): boolean {
+  return requested || object.status.observedGeneration !== object.metadata.generation || hadFailed(object);
 }
 
 /** Whether the artifact was made by other rules than those of the spec now. */
@@ -120,10 +125,16 @@ async function fetchSnapshot(work: Work): Promise<Outcome | undefined> {
   if (!remote || !resolved) throw new Error('the reference is not resolved');
   try {
     work.snapshot = await remote.fetchCommit(resolved.oid, resolved.refName);
-    return undefined;
   } catch (error) {
     return fetchFailed(work, error);
   }
+  if (work.artifact?.revision !== resolved.revision) {
+    const message = `new upstream revision '${resolved.revision}'`;
+    work.stage(`building artifact: ${message}`);
+    // Seen only when what follows fails: success takes it away again.
+    if (work.artifact) work.condition('ArtifactOutdated', { status: 'True', reason: 'NewRevision', message });
+  }
+  return undefined;
 }
 
 async function storeArtifact(work: Work): Promise<Outcome> {

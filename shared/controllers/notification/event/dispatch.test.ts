@@ -307,7 +307,7 @@ describe('a Provider', () => {
     assert.deepEqual([complaint!.type, complaint!.reason], ['Warning', 'NotificationDispatchFailed']);
     assert.match(
       complaint!.message,
-      /failed to send notification for Kustomization\/apps\/web: 127\.0\.0\.1: request failed with status code 500/,
+      /failed to dispatch notification for Kustomization\/apps\/web: 127\.0\.0\.1: request failed with status code 500/,
     );
     for (const text of [complaint!.message, ...world.log]) assert.doesNotMatch(text, /very-secret/);
   });
@@ -343,7 +343,10 @@ describe('a Provider', () => {
   it('that is not there is told', async () => {
     await alert('lonely');
     await handle(event());
-    assert.match((await complaints('lonely'))[0]!.message, /there is no Provider alerts\/lonely/);
+    assert.match(
+      (await complaints('lonely'))[0]!.message,
+      /failed to read provider: Provider.notification.toolkit.fluxcd.io "lonely" not found/,
+    );
   });
 });
 

@@ -209,7 +209,11 @@ async function post({ cluster, event, alert, ports, options }: Notifying): Promi
 async function readProvider(cluster: Cluster, alert: Alert): Promise<Provider> {
   const name = `${alert.metadata.namespace}/${alert.spec.providerRef.name}`;
   const object = await cluster.get(providerType, alert.metadata.namespace, alert.spec.providerRef.name);
-  if (!object) throw new PostFailed(`failed to read provider: there is no Provider ${name}`, { retry: false });
+  if (!object)
+    throw new PostFailed(
+      `failed to read provider: Provider.notification.toolkit.fluxcd.io "${alert.spec.providerRef.name}" not found`,
+      { retry: false },
+    );
   const provider = Provider.safeParse({ ...object, ...providerType });
   if (!provider.success)
     throw new PostFailed(`Provider ${name} cannot be read: ${provider.error.message}`, { retry: false });
@@ -221,7 +225,7 @@ function dispatchFailed(alert: Alert, event: ToolkitEvent, message: string): Com
   return {
     alert,
     reason: 'NotificationDispatchFailed',
-    message: `failed to send notification for ${kind}/${namespace}/${name}: ${message}`,
+    message: `failed to dispatch notification for ${kind}/${namespace}/${name}: ${message}`,
   };
 }
 

@@ -138,7 +138,7 @@ describe('a Receiver', () => {
     [
       'absent',
       undefined,
-      `unable to read token from secret '${ns}/secret-absent' error: Secret "secret-absent" not found`,
+      `unable to read token from secret '${ns}/secret-absent' error: secrets "secret-absent" not found`,
     ],
     ['no-token', { other: 'x' }, `invalid '${ns}/secret-no-token' secret data: required fields 'token'`],
     ['empty-token', { token: '' }, `invalid '${ns}/secret-empty-token' secret data: 'token' is empty`],
@@ -151,6 +151,9 @@ describe('a Receiver', () => {
       assert.equal(object.status.webhookPath, undefined);
       const reconciling = object.status.conditions.find((c: { type: string }) => c.type === 'Reconciling');
       assert.deepEqual([reconciling.status, reconciling.reason], ['True', 'ProgressingWithRetry']);
+      const { items } = await world.cluster.list({ apiVersion: 'v1', kind: 'Event' }, { namespace: ns });
+      const said = items.filter(item => item.involvedObject?.name === name).map(item => [item.type, item.reason]);
+      assert.deepEqual(said, [['Warning', 'Failed']], 'the Event has the reason that Flux gives it');
     });
 
   it('loses its path with its token', async () => {

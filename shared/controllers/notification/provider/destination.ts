@@ -115,7 +115,7 @@ function tlsOf(provider: Provider, values: Record<string, string>): TlsMaterial 
 async function readSecret(cluster: Cluster, provider: Provider, name: string): Promise<Record<string, string>> {
   const namespace = provider.metadata.namespace ?? '';
   const secret = await cluster.get<KubeObject>({ apiVersion: 'v1', kind: 'Secret' }, namespace, name);
-  if (!secret) throw invalid(provider, `failed to get secret '${namespace}/${name}': it does not exist`);
+  if (!secret) throw invalid(provider, `failed to get secret '${namespace}/${name}': secrets "${name}" not found`);
   const { data } = Secret.parse(secret);
   return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]));
 }
