@@ -80,31 +80,47 @@ export class Authorizer {
   }
 
   *#clusterGrants(user: User): Generator<Granted> {
-    for (const { object } of this.#store.collection(`${rbac}/clusterrolebindings`).entries())
-      if (binds(object, user, '')) yield this.#grant(object, '');
+    for (const { object } of this.#store.collection(`${rbac}/clusterrolebindings`).entries()) {
+      const subject = boundSubject(object, user, '');
+      if (subject) yield this.#grant(object, '', subject);
+    }
   }
 
   *#namespaceGrants(user: User, namespace: string): Generator<Granted> {
-    for (const { object } of this.#store.collection(`${rbac}/rolebindings`).entries(namespace))
-      if (binds(object, user, namespace)) yield this.#grant(object, namespace);
+    for (const { object } of this.#store.collection(`${rbac}/rolebindings`).entries(namespace)) {
+      const subject = boundSubject(object, user, namespace);
+      if (subject) yield this.#grant(object, namespace, subject);
+    }
   }
 
-  #grant(binding: KubeObject, namespace: string): Granted {
+  #grant(binding: KubeObject, namespace: string, subject: Subject): Granted {
     const { kind, name } = binding.roleRef as { kind: string; name: string };
+    const bindingName = namespace ? `${binding.metadata.name}/${namespace}` : binding.metadata.name;
+    return {
+      rules: this.rulesOf(kind, namespace, name) ?? [],
+      via: `allowed by ${binding.kind} "${bindingName}" of ${kind} "${name}" to ${subjectText(subject, namespace)}`,
+    };
+  }
+
+  /** What a role allows; undefined when there is none of the name. */
+  rulesOf(kind: string, namespace: string, name: string): PolicyRule[] | undefined {
     const role =
       kind === 'ClusterRole'
         ? this.#store.get(`${rbac}/clusterroles`, '', name)
         : this.#store.get(`${rbac}/roles`, namespace, name);
-    const bindingName = namespace ? `${binding.metadata.name}/${namespace}` : binding.metadata.name;
-    return {
-      rules: (role?.object.rules ?? []) as PolicyRule[],
-      via: `allowed by ${binding.kind} "${bindingName}" of ${kind} "${name}"`,
-    };
+    return role && ((role.object.rules ?? []) as PolicyRule[]);
   }
 }
 
-function binds(binding: KubeObject, user: User, namespace: string): boolean {
-  return ((binding.subjects ?? []) as Subject[]).some(subject => {
+function subjectText({ kind, name, namespace }: Subject, bindingNamespace: string): string {
+  return kind === 'ServiceAccount'
+    ? `ServiceAccount "${name}/${namespace || bindingNamespace}"`
+    : `${kind} ${JSON.stringify(name)}`;
+}
+
+/** The subject of a binding that the user is. */
+function boundSubject(binding: KubeObject, user: User, namespace: string): Subject | undefined {
+  return ((binding.subjects ?? []) as Subject[]).find(subject => {
     switch (subject.kind) {
       case 'User':
         return subject.name === user.name;

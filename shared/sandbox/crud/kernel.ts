@@ -1,3 +1,4 @@
+import type { KubeObject } from '../../api/object.ts';
 import type { ResourceDefinition, VersionDefinition } from '../resources/definition.ts';
 import type { Registry } from '../resources/registry.ts';
 import type { Store } from '../store/store.ts';
@@ -28,6 +29,8 @@ export interface WriteOptions {
   fieldValidation: 'Strict' | 'Warn' | 'Ignore';
   /** Gathers what goes into Warning headers. */
   warnings: string[];
+  /** Whether the requester may write just this; throws otherwise. Asked before the object is validated. */
+  mayWrite?: ((next: KubeObject, live: KubeObject | undefined) => void) | undefined;
 }
 
 /** RFC 3339 in whole seconds, as metadata has it. */

@@ -65,6 +65,7 @@ export function createObject(
   let next = conform(target, given, options);
   completeRead(target, next);
   resetStatus(target, next);
+  options.mayWrite?.(next, undefined);
   // The sharing of what tracking answers ends here: all of it came from the request.
   if (!tracked) next = track(kernel, target, undefined, next, options);
   prepareCreate(target, next, kernel);
@@ -199,6 +200,7 @@ export function replaceObject(
   if (!status && target.version.status && !keepsOwnStatus(target)) keepStatus(wanted, live);
   let next = conform(target, wanted, options, live);
   if (!status) completeRead(target, next);
+  options.mayWrite?.(next, live);
   if (!how.tracked) next = track(kernel, target, live, next, options);
   if (!status) prepareUpdate(target, next, live, kernel);
   bumpGeneration(target, next, live);

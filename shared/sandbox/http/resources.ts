@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { KubeObject } from '../../api/object.ts';
+import { checkEscalation, rbacGroup } from '../access/escalation.ts';
 import type { Authorizer } from '../access/rbac.ts';
 import type { Reviews } from '../access/reviews.ts';
 import type { Tokens } from '../access/tokens.ts';
@@ -137,7 +138,12 @@ async function objectOf(call: Call): Promise<unknown> {
 }
 
 function writing(call: Call, kind: string): WriteOptions {
-  return writeOptions(call.query, call.request.headers['user-agent'], kind);
+  const options = writeOptions(call.query, call.request.headers['user-agent'], kind);
+  const { definition, namespace } = call.target;
+  if (definition.group !== rbacGroup) return options;
+  const { authorizer } = call.services;
+  const granting = { authorizer, user: call.user, definition, namespace, name: call.path.name };
+  return { ...options, mayWrite: (next, live) => checkEscalation(granting, next, live) };
 }
 
 function answer(call: Call, status: number, object: KubeObject, options?: WriteOptions): void {
