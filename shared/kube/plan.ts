@@ -1,4 +1,5 @@
 import { groupOf, type KubeObject } from '../api/object.ts';
+import { type InventoryEntry, inventoryEntry } from './inventory.ts';
 import { normalized } from './normalize.ts';
 import { identityOf, refOf } from './object-id.ts';
 import { type Owner, ownerSelector } from './policy.ts';
@@ -11,7 +12,7 @@ export interface Item {
   /** Normalized. */
   desired: KubeObject;
   live: KubeObject | undefined;
-  /** Not seen in a list by label: may exist without the label. */
+  /** Not read, or not seen in a list by label: may exist all the same. */
   unseen: boolean;
   stage: Stage;
   /** Cannot be validated before an earlier stage was written. */
@@ -19,15 +20,25 @@ export interface Item {
   decision?: Decision;
 }
 
+export interface PlanOptions {
+  owner: Owner;
+  /** What was applied last. */
+  inventory: readonly InventoryEntry[];
+  customStageKinds?: ReadonlySet<string>;
+}
+
 /** Reads what exists and decides what can be decided without a dry-run. */
 export async function planSet(
   context: SetContext,
   objects: readonly KubeObject[],
-  options: { owner: Owner; customStageKinds?: ReadonlySet<string> },
+  options: PlanOptions,
 ): Promise<Item[]> {
   const items = await itemsOf(context, objects, options);
-  const wanted = items.filter(item => !item.decision).map(item => refOf(item.desired));
+  const open = items.filter(item => !item.decision);
+  const newcomers = newcomersOf(open, options.inventory);
+  const wanted = open.filter(item => !newcomers.has(item)).map(item => refOf(item.desired));
   const live = await readLive(context.cluster, wanted, { labelSelector: ownerSelector(options.owner) });
+  for (const item of newcomers) live.unseen.add(identityOf(refOf(item.desired)));
   // What is applied only when absent must not be missed for lack of a label.
   const hidden = items.filter(
     item => live.unseen.has(identityOf(refOf(item.desired))) && context.policy.ifNotPresent(item.desired),
@@ -47,6 +58,19 @@ export async function planSet(
   }
   markDeferred(items);
   return items;
+}
+
+/**
+ * Objects that were never applied, so that they most likely do not exist: they need a dry-run in any case, and it tells
+ * whether they do, so they are not read before. A single one is, since it may then be applied without a dry-run; and what
+ * the order of the others depends on (namespaces, definitions) has to be known.
+ */
+function newcomersOf(items: readonly Item[], inventory: readonly InventoryEntry[]): Set<Item> {
+  const applied = new Set(inventory.map(entry => entry.id));
+  const found = items.filter(
+    ({ desired, stage }) => stage === 'rest' && !applied.has(inventoryEntry(refOf(desired)).id),
+  );
+  return new Set(found.length > 1 ? found : []);
 }
 
 async function itemsOf(

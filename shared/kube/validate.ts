@@ -63,7 +63,9 @@ export async function validate(
 ): Promise<Decision> {
   let live = known;
   for (let races = 0; ; races++) {
-    const { dryRun, sent, recreate } = await dryRunOf(context, desired, live);
+    const asked = await dryRunOf(context, desired, live).catch(error => leftAlone(context, desired, live, error));
+    if ('do' in asked) return asked;
+    const { dryRun, sent, recreate } = asked;
     if (!dryRun) return { do: 'recreate', payload: desired, live: recreate };
     // A dry-run that created the object has no version.
     const version = dryRun.metadata.resourceVersion;
@@ -79,6 +81,19 @@ export async function validate(
       return decide(context, sent, live, dryRun);
     if (races >= maxRaces) return { do: 'apply', action: 'created', payload: sent, cleanup: [] };
   }
+}
+
+/** An object that was not read before may be there and say that it is to be left alone: then no refusal matters. */
+async function leftAlone(
+  context: SetContext,
+  desired: KubeObject,
+  known: KubeObject | undefined,
+  error: unknown,
+): Promise<Decision> {
+  const live = known ? undefined : await read(context.cluster, desired).catch(() => undefined);
+  const decision = live && decideLocally(context, desired, live);
+  if (decision) return decision;
+  throw error;
 }
 
 async function dryRunOf(
