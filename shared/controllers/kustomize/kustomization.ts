@@ -14,7 +14,7 @@ import { makeManifests } from './manifests.ts';
 import { failed, record } from './record.ts';
 import type { Settings } from './settings.ts';
 import { findSource } from './source.ts';
-import { originRevision, revisionMetadata, timeoutOf, type Work } from './subject.ts';
+import { originRevision, revisionMetadata, type Work } from './subject.ts';
 
 /** Kustomization: source, dependencies, build, plan and apply, prune, health. */
 export function kustomizationController(settings: Settings = {}): Controller<Kustomization> {
@@ -30,7 +30,7 @@ const steps: Step<Work>[] = [
   { name: 'check the expressions', run: checkExpressions },
   { name: 'find the source', run: findSource },
   { name: 'check the dependencies', run: checkDependencies },
-  { name: 'make the manifests', run: makeManifestsInTime },
+  { name: 'make the manifests', run: makeManifests },
   // A timer that comes back for the health of what was applied finds it applied.
   { name: 'apply', run: async work => (isWaiting(work) ? undefined : applyManifests(work)) },
   { name: 'check the health', run: checkHealthOf },
@@ -56,12 +56,6 @@ async function checkExpressions({ object }: Work): Promise<undefined> {
   healthEvaluator(object.spec.healthCheckExprs);
   for (const [position, { readyExpr }] of (object.spec.dependsOn ?? []).entries())
     if (readyExpr) compileExpression(readyExpr, `spec.dependsOn[${position}].readyExpr`);
-}
-
-async function makeManifestsInTime(work: Work): Promise<Outcome | undefined> {
-  const timeout = formatDuration(timeoutOf(work.object));
-  work.stage(`Building manifests for revision ${work.artifact?.revision} with a timeout of ${timeout}`);
-  return makeManifests(work);
 }
 
 /** Everything is as the source wants it. Told and counted only when that is news. */

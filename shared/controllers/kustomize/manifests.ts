@@ -1,16 +1,17 @@
 import { createHash } from 'node:crypto';
+import { formatDuration } from '../../api/duration.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { ArtifactMissing } from '../../artifact/errors.ts';
 import { refOf, subjectOf } from '../../kube/object-id.ts';
 import { buildKey, buildManifests } from '../../manifests/build.ts';
 import { withCommonMetadata } from '../../manifests/metadata.ts';
 import { substitute } from '../../manifests/substitute.ts';
-import { findError, RetryError } from '../../reconcile/errors.ts';
+import { codeOf, findError, RetryError } from '../../reconcile/errors.ts';
 import type { Outcome } from '../../reconcile/outcome.ts';
 import { ArtifactCache } from './artifact-cache.ts';
 import { BuildCache } from './build-cache.ts';
 import { artifactMissing, dependencyRetryMs } from './source.ts';
-import type { Artifact, Work } from './subject.ts';
+import { type Artifact, timeoutOf, type Work } from './subject.ts';
 import { variablesOf } from './variables.ts';
 
 const artifacts = new ArtifactCache({ entries: 4, bytes: 32 * 2 ** 20 });
@@ -20,18 +21,22 @@ const builds = new BuildCache();
 export async function makeManifests(work: Work): Promise<Outcome | undefined> {
   const { artifact, object } = work;
   if (!artifact) throw new Error('there is no artifact');
+  const told = `for revision ${artifact.revision} with a timeout of ${formatDuration(timeoutOf(object))}`;
+  work.stage(`Fetching manifests ${told}`);
   let built: KubeObject[];
   try {
     built = await build(work, artifact);
   } catch (error) {
     if (findError(error, ArtifactMissing))
       return artifactMissing('Source is not ready, artifact not found, retrying in 30s', dependencyRetryMs);
+    if (codeOf(error) === 'ArtifactFailed') throw error;
+    attempted(work, artifact, told);
     throw error;
   }
-  work.status.lastAttemptedRevision = artifact.revision;
+  attempted(work, artifact, told);
   const variables = await variablesOf(work.cluster, object);
   const always = object.spec.postBuild?.substituteStrategy === 'Always';
-  const substituted = variables ? substitute(built, variables, { always }) : built;
+  const substituted = variables ? substitute(built, variables, { always, strict: true }) : built;
   const objects = withCommonMetadata(substituted, object.spec.commonMetadata);
   const encrypted = objects.find(isEncrypted);
   if (encrypted)
@@ -42,6 +47,12 @@ export async function makeManifests(work: Work): Promise<Outcome | undefined> {
   work.objects = objects;
   work.digest = `sha256:${createHash('sha256').update(JSON.stringify(objects)).digest('hex')}`;
   return undefined;
+}
+
+/** What is wrong from here on is wrong with the manifests of this revision. */
+function attempted(work: Work, artifact: Artifact, told: string): void {
+  work.stage(`Building manifests ${told}`);
+  work.status.lastAttemptedRevision = artifact.revision;
 }
 
 async function build(work: Work, artifact: Artifact): Promise<KubeObject[]> {
