@@ -70,6 +70,7 @@ export class WorkerPool {
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all(this.#threads.map(thread => thread.terminate()));
+    await rm(this.#options.temporary, { recursive: true, force: true });
   }
 
   #idlest(): WorkerThread {

@@ -45,6 +45,11 @@ export interface World {
   close(): Promise<void>;
 }
 
+export interface WorldOptions {
+  /** URL of a module that the runtime's process loads first. */
+  preload?: string;
+}
+
 /** The local runtime, a process of its own. */
 export interface Runtime {
   dir: string;
@@ -81,14 +86,14 @@ export function typeOf(kind: string): TypeRef {
 }
 
 /** Starts everything; it is stopped and removed when the test file ends. */
-export async function startWorld(): Promise<World> {
-  const world = await openWorld();
+export async function startWorld(options: WorldOptions = {}): Promise<World> {
+  const world = await openWorld(options);
   after(world.close);
   return world;
 }
 
 /** Starts everything, for callers that stop it themselves. */
-export async function openWorld(): Promise<World> {
+export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const dir = mkdtempSync(join(tmpdir(), 'sluice-test-'));
   const repositories = join(dir, 'repositories');
   mkdirSync(repositories);
@@ -99,7 +104,7 @@ export async function openWorld(): Promise<World> {
     await Promise.all([target.stop(), git.close(), sinks.close()]);
     if (!process.env.SLUICE_TEST_KEEP) rmSync(dir, { recursive: true, force: true });
   };
-  const runtime = await startRuntime(join(dir, 'state'), target.kubeconfigFile).catch(async error => {
+  const runtime = await startRuntime(join(dir, 'state'), target.kubeconfigFile, options).catch(async error => {
     await stopParts();
     throw error;
   });
@@ -130,7 +135,7 @@ export async function openWorld(): Promise<World> {
   };
 }
 
-async function startRuntime(dir: string, kubeconfig: string): Promise<Runtime> {
+async function startRuntime(dir: string, kubeconfig: string, options: WorldOptions): Promise<Runtime> {
   let child: ChildProcess | undefined;
   let output = '';
   const runtime: Runtime = {
@@ -140,6 +145,7 @@ async function startRuntime(dir: string, kubeconfig: string): Promise<Runtime> {
     log: () => output,
     async start() {
       const args = [
+        ...(options.preload ? ['--import', options.preload] : []),
         'shared/cli/main.ts',
         'start',
         '--dir',
