@@ -24,14 +24,17 @@ export class FileStore implements Store {
   async put(key: string, body: Uint8Array | { file: string }, options: PutOptions = {}): Promise<'created' | 'exists'> {
     const path = join(this.#objects, pathOfKey(key));
     if (options.ifAbsent && (await infoOf(key, path))) return 'exists';
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     const incoming = await this.#write(body);
-    try {
-      if (!options.ifAbsent) {
-        await rename(incoming, path);
+    if (!options.ifAbsent)
+      try {
+        await inDirectory(path, () => rename(incoming, path));
         return 'created';
+      } catch (error) {
+        await rm(incoming, { force: true });
+        throw error;
       }
-      return await linkNew(incoming, path);
+    try {
+      return await inDirectory(path, () => linkNew(incoming, path));
     } finally {
       await rm(incoming, { force: true });
     }
@@ -63,11 +66,11 @@ export class FileStore implements Store {
   }
 
   async #write(body: Uint8Array | { file: string }): Promise<string> {
-    await mkdir(this.#incoming, { recursive: true, mode: 0o700 });
     const path = join(this.#incoming, randomUUID());
     try {
-      if (!(body instanceof Uint8Array)) await copyFile(body.file, path, constants.COPYFILE_FICLONE);
-      const file = await open(path, body instanceof Uint8Array ? 'wx' : 'r+', 0o600);
+      if (!(body instanceof Uint8Array))
+        await inDirectory(path, () => copyFile(body.file, path, constants.COPYFILE_FICLONE));
+      const file = await inDirectory(path, () => open(path, body instanceof Uint8Array ? 'wx' : 'r+', 0o600));
       try {
         if (body instanceof Uint8Array) await file.writeFile(body);
         await file.datasync();
@@ -79,6 +82,17 @@ export class FileStore implements Store {
       await rm(path, { force: true });
       throw error;
     }
+  }
+}
+
+/** Does what puts something at `path`; its directory, which is there but for the first time, is made when it is missing. */
+async function inDirectory<T>(path: string, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    return act();
   }
 }
 

@@ -49,9 +49,11 @@ export class Progress {
 
   #message(queue: string, body: string, at: number): void {
     const message = parse(body);
-    const item = WorkItem.safeParse(message);
-    if (item.success) this.#begin(item.data.trace, item.data.sentAt);
-    const event = queue === 'notification' ? ToolkitEvent.safeParse(message) : undefined;
+    const type = (message as { type?: unknown } | null | undefined)?.type;
+    // Only what it says it is: this looks at every message of every queue.
+    const item = type === 'reconcile' ? WorkItem.safeParse(message) : undefined;
+    if (item?.success) this.#begin(item.data.trace, item.data.sentAt);
+    const event = type === 'event' && queue === 'notification' ? ToolkitEvent.safeParse(message) : undefined;
     if (event?.success) this.#event(event.data, at);
   }
 
