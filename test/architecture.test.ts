@@ -16,7 +16,8 @@ const arrows: Record<string, string[]> = {
   'shared/ports': ['shared/api'],
   'shared/reconcile': ['shared/api', 'shared/ports'],
   'shared/kube': ['shared/api', 'shared/ports', 'shared/reconcile'],
-  'shared/git': ['shared/api', 'shared/ports', 'shared/reconcile'],
+  'shared/network': [],
+  'shared/git': ['shared/api', 'shared/ports', 'shared/reconcile', 'shared/network'],
   'shared/manifests': ['shared/api', 'shared/ports', 'shared/reconcile'],
   'shared/artifact': ['shared/api', 'shared/ports', 'shared/reconcile'],
   'shared/controllers': [
@@ -27,6 +28,7 @@ const arrows: Record<string, string[]> = {
     'shared/git',
     'shared/manifests',
     'shared/artifact',
+    'shared/network',
   ],
   'shared/sandbox': ['shared/api'],
   'shared/aws': ['shared/api', 'shared/ports', 'shared/reconcile', 'shared/kube'],

@@ -2,7 +2,7 @@ import http from 'node:http';
 import https from 'node:https';
 import type { Readable } from 'node:stream';
 import zlib from 'node:zlib';
-import { checkHost, guardedLookup } from './address.ts';
+import { AddressRefused, type AddressRules, checkHost, guardedLookup } from '../network/address.ts';
 import { foreignText, GitError } from './errors.ts';
 import { authorization, type GitAuth, secureContext } from './tls.ts';
 
@@ -42,19 +42,22 @@ export class HttpSession {
   /** With the Secret's authority and client certificate; and, for hosts we are redirected to, the authority alone. */
   readonly #privateAgent: https.Agent | undefined;
   readonly #strangerAgent: https.Agent | undefined;
+  readonly #rules: AddressRules;
   #base: URL;
 
-  constructor(url: string, auth: GitAuth, signal: AbortSignal) {
+  constructor(url: string, auth: GitAuth, signal: AbortSignal, rules: AddressRules = {}) {
     const parsed = parseUrl(url);
     this.#authorization = authorization(auth, parsed);
     parsed.username = '';
     parsed.password = '';
     parsed.hash = '';
     parsed.pathname = parsed.pathname.replace(/\/+$/, '');
-    this.display = parsed.href;
+    // A query can hold a token.
+    this.display = parsed.search ? `${parsed.origin}${parsed.pathname}?…` : parsed.href;
     this.#origin = parsed;
     this.#base = parsed;
     this.#signal = signal;
+    this.#rules = rules;
     this.#privateAgent = privateAgent(auth);
     this.#strangerAgent = privateAgent({ ca: auth.ca });
   }
@@ -126,7 +129,11 @@ export class HttpSession {
 
   async #send(request: Request, retried = false): Promise<http.IncomingMessage> {
     this.#signal.throwIfAborted();
-    checkHost(request.url.hostname);
+    try {
+      checkHost(request.url.hostname, this.#rules);
+    } catch (error) {
+      throw networkError(error, this.display, this.#signal);
+    }
     const trusted = this.#trusts(request.url);
     const secure = request.url.protocol === 'https:';
     const agent = secure ? ((trusted ? this.#privateAgent : this.#strangerAgent) ?? tlsAgent) : plainAgent;
@@ -134,7 +141,7 @@ export class HttpSession {
       method: request.method,
       agent,
       signal: this.#signal,
-      lookup: guardedLookup,
+      lookup: guardedLookup(this.#rules),
       headers: {
         'user-agent': userAgent,
         'accept-encoding': 'gzip',
@@ -258,8 +265,8 @@ function networkError(error: unknown, where: string, signal: AbortSignal): Error
   if (error instanceof GitError) return error;
   const causes = error instanceof AggregateError && error.errors.length > 0 ? error.errors : [error];
   const messages = causes.map(cause => (cause instanceof Error ? cause.message : String(cause)));
-  const refused = causes.find(cause => cause instanceof GitError);
-  if (refused) return refused;
+  const refused = causes.find(cause => cause instanceof AddressRefused);
+  if (refused) return new GitError('AddressRefused', `${refused.message}: correct spec.url`, { cause: refused });
   const code = codeOf(causes[0]);
   if (/CERT|SSL|TLS|ERR_OSSL|EPROTO|SIGNATURE|ISSUER|HOSTNAME/.test(code))
     return new GitError('TlsFailed', `${where}: ${messages[0]} (a private authority goes into the Secret's ca.crt)`, {

@@ -221,3 +221,14 @@ test('gives up on servers that cannot be reached, or stall, when the time is ove
   controller.abort();
   await assert.rejects(canceled, { code: 'Canceled' });
 });
+
+test('this machine is refused where the installation says so, and a token in the query is never shown', async () => {
+  const rules = { refuseLoopback: true };
+  const remote = connectRemote('http://127.0.0.1:1/a.git?private_token=hunter2', { timeoutMs: 5000, rules });
+  await assert.rejects(remote.listRefs(), { code: 'AddressRefused', message: /correct spec\.url/ });
+  await remote.close();
+  const shown = connectRemote('http://user:hunter2@127.0.0.1:1/a.git?private_token=hunter2', { timeoutMs: 5000 });
+  assert.doesNotMatch(shown.url, /hunter2|user/);
+  await assert.rejects(shown.listRefs(), error => !String(error).includes('hunter2'));
+  await shown.close();
+});

@@ -1,3 +1,4 @@
+import type { AddressRules } from '../network/address.ts';
 import { GitError } from './errors.ts';
 import { ancestryCommand, canFilter, type FetchRequest, fetchCommand, readAncestry, readFetchAnswer } from './fetch.ts';
 import { type HttpAnswer, HttpSession } from './http.ts';
@@ -31,6 +32,8 @@ export interface RemoteOptions {
   timeoutMs: number;
   signal?: AbortSignal;
   limits?: Partial<GitLimits>;
+  /** What may not be connected to. */
+  rules?: AddressRules;
 }
 
 /** A repository on a server. Every method throws GitError. */
@@ -70,10 +73,10 @@ class SmartRemote implements GitRemote {
   /** References seen, by name. */
   readonly #seen = new Map<string, RemoteRef>();
 
-  constructor(url: string, { auth, timeoutMs, signal, limits }: RemoteOptions) {
+  constructor(url: string, { auth, timeoutMs, signal, limits, rules }: RemoteOptions) {
     const deadline = new AbortController();
     this.#signal = signal ? AbortSignal.any([signal, deadline.signal]) : deadline.signal;
-    this.#session = new HttpSession(url, auth ?? {}, this.#signal);
+    this.#session = new HttpSession(url, auth ?? {}, this.#signal, rules);
     this.url = this.#session.display;
     this.#limits = { ...defaultLimits, ...limits };
     const message = `fetching ${this.url} took longer than ${timeoutMs / 1000}s; raise spec.timeout if the repository is large`;

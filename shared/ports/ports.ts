@@ -16,6 +16,9 @@ export interface Ports {
   /** Base URL under which this installation answers: webhooks at `/hook/…`, artifacts at `/artifacts/…`. No trailing slash. */
   publicUrl: string;
   log: Log;
+  /** Whether users' addresses (repositories, chat services) may not lead to this machine itself: so on Lambda, whose runtime
+   * API listens there. On one machine, in-house servers may. */
+  refuseLoopback?: boolean;
 }
 
 /** Structured, one JSON object a line. Values must never hold a secret. */

@@ -82,6 +82,7 @@ async function resolve(work: Work): Promise<Outcome | undefined> {
       ...(auth ? { auth } : {}),
       timeoutMs: parseDuration(spec.timeout),
       signal: work.signal,
+      rules: { refuseLoopback: work.ports.refuseLoopback },
     });
     work.resolved = await work.remote.resolve(spec.ref);
     return undefined;

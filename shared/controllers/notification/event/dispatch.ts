@@ -197,7 +197,11 @@ async function post({ cluster, event, alert, ports, options }: Notifying): Promi
   try {
     const outgoing = type.encode(fluxEvent(event, metadata), access.destination);
     const limit = Math.min(timeoutMs, options.timeLeft);
-    const body = await send(outgoing, { tls: access.tls, timeoutMs: limit }, ports.clock.now());
+    const body = await send(
+      outgoing,
+      { tls: access.tls, timeoutMs: limit, rules: { refuseLoopback: ports.refuseLoopback } },
+      ports.clock.now(),
+    );
     type.checkAnswer?.(outgoing.url, body);
   } catch (error) {
     if (!(error instanceof PostFailed)) throw error;

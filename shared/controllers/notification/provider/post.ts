@@ -1,7 +1,6 @@
 import http from 'node:http';
 import https from 'node:https';
-import { checkHost, guardedLookup } from '../../../git/address.ts';
-import { GitError } from '../../../git/errors.ts';
+import { AddressRefused, type AddressRules, checkHost, guardedLookup } from '../../../network/address.ts';
 import type { TlsMaterial } from './destination.ts';
 import { type Post, PostFailed } from './provider-type.ts';
 
@@ -11,6 +10,8 @@ const maxAnswer = 64 * 1024;
 export interface PostOptions {
   tls: TlsMaterial;
   timeoutMs: number;
+  /** What may not be connected to. */
+  rules?: AddressRules;
 }
 
 interface Answer {
@@ -27,7 +28,7 @@ export async function send(post: Post, options: PostOptions, now: number): Promi
   const host = post.url.hostname;
   let answer: Answer;
   try {
-    checkHost(host);
+    checkHost(host, options.rules);
     answer = await request(post, options);
   } catch (error) {
     throw connectionFailed(host, error, options.timeoutMs);
@@ -45,13 +46,13 @@ export async function send(post: Post, options: PostOptions, now: number): Promi
   });
 }
 
-function request(post: Post, { tls, timeoutMs }: PostOptions): Promise<Answer> {
+function request(post: Post, { tls, timeoutMs, rules }: PostOptions): Promise<Answer> {
   const client = post.url.protocol === 'https:' ? https : http;
   return new Promise((resolve, reject) => {
     const outgoing = client.request(post.url, {
       method: 'POST',
       headers: { ...post.headers, 'content-length': Buffer.byteLength(post.body), 'user-agent': 'sluice' },
-      lookup: guardedLookup,
+      lookup: guardedLookup(rules),
       signal: AbortSignal.timeout(timeoutMs),
       ...(client === https ? tls : {}),
     });
@@ -79,10 +80,7 @@ function request(post: Post, { tls, timeoutMs }: PostOptions): Promise<Answer> {
 }
 
 function connectionFailed(host: string, error: unknown, timeoutMs: number): PostFailed {
-  if (error instanceof GitError)
-    return new PostFailed(`refusing to connect to ${host}: it is, or resolves to, a link-local or metadata address`, {
-      retry: false,
-    });
+  if (error instanceof AddressRefused) return new PostFailed(error.message, { retry: false });
   const { name = '', code = '', message = '' } = error as { name?: string; code?: string; message?: string };
   if (name === 'AbortError' || name === 'TimeoutError' || code === 'ABORT_ERR')
     return new PostFailed(`${host} did not answer within ${timeoutMs / 1000}s`, { retry: true, cause: error });

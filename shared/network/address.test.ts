@@ -48,11 +48,25 @@ test('URL hosts are checked as the URL parser leaves them', () => {
 
 test('names are resolved once and checked before a socket sees the address', async () => {
   const found = await new Promise<unknown>((resolve, reject) => {
-    guardedLookup('localhost', { all: true }, (error, addresses) => (error ? reject(error) : resolve(addresses)));
+    guardedLookup()('localhost', { all: true }, (error, addresses) => (error ? reject(error) : resolve(addresses)));
   });
   assert.ok(Array.isArray(found) && found.length > 0);
   const refusal = await new Promise<unknown>(resolve => {
-    guardedLookup('169.254.169.254', { all: false }, error => resolve(error));
+    guardedLookup()('169.254.169.254', { all: false }, error => resolve(error));
+  });
+  assert.equal((refusal as { code: string }).code, 'AddressRefused');
+});
+
+test('this machine is refused where the rules say so, by whatever name', async () => {
+  const rules = { refuseLoopback: true };
+  const own = ['127.0.0.1', '127.9.9.9', '0.0.0.0', '::1', '::', '::ffff:127.0.0.1', '::127.0.0.1', '64:ff9b::7f00:1'];
+  for (const address of own) assert.equal(isRefusedAddress(address, rules), true, address);
+  for (const address of ['10.0.0.1', '192.168.1.1', '8.8.8.8', '2001:db8::1'])
+    assert.equal(isRefusedAddress(address, rules), false, address);
+  for (const host of ['http://127.1', 'http://2130706433', 'http://[::1]', 'http://0'])
+    assert.throws(() => checkHost(new URL(host).hostname, rules), { code: 'AddressRefused' }, host);
+  const refusal = await new Promise<unknown>(resolve => {
+    guardedLookup(rules)('localhost', { all: true }, error => resolve(error));
   });
   assert.equal((refusal as { code: string }).code, 'AddressRefused');
 });
