@@ -15,6 +15,7 @@ const commands: Record<string, () => Promise<Command>> = {
   install: () => import('./install.ts'),
   check: () => import('./check.ts'),
   status: () => import('./status.ts'),
+  logs: () => import('./logs.ts'),
   resync: () => import('./resync.ts'),
 };
 
