@@ -108,7 +108,10 @@ test('following goes on with what is appended, and when the file begins anew', a
   await until(() => seen.includes('first'));
   writeFileSync(followed, '');
   // Not at once: a file that is as long again between two looks shows no new beginning.
-  await until(() => (appendFileSync(followed, line('second')), seen.includes('second')), 300);
+  await until(() => {
+    appendFileSync(followed, line('second'));
+    return seen.includes('second');
+  }, 300);
   end.abort();
   await following;
   assert.equal(seen[0], 'first');
