@@ -17,7 +17,7 @@ const flags = args.filter(arg => arg.startsWith('-') && arg !== '--apiserver');
 
 const patterns = onApiserver
   ? ['test/scenario/**/*.test.ts', 'test/contract/**/*.test.ts']
-  : ['shared/**/*.test.ts', 'functions/**/*.test.ts', 'test/**/*.test.ts'];
+  : ['shared/**/*.test.ts', 'functions/**/*.test.ts', 'infra/**/*.test.ts', 'test/**/*.test.ts'];
 const files = named.length ? named : patterns.flatMap(pattern => globSync(pattern, { cwd: root })).sort();
 
 if (onApiserver) await buildBinaries(line => process.stderr.write(`${line} (once per version)\n`));
