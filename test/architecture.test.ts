@@ -19,6 +19,7 @@ const arrows: Record<string, string[]> = {
   'shared/network': [],
   'shared/git': ['shared/api', 'shared/ports', 'shared/reconcile', 'shared/network'],
   'shared/manifests': ['shared/api', 'shared/ports', 'shared/reconcile'],
+  'shared/cel': ['shared/reconcile'],
   'shared/artifact': ['shared/api', 'shared/ports', 'shared/reconcile'],
   'shared/controllers': [
     'shared/api',
@@ -29,6 +30,7 @@ const arrows: Record<string, string[]> = {
     'shared/manifests',
     'shared/artifact',
     'shared/network',
+    'shared/cel',
   ],
   'shared/sandbox': ['shared/api'],
   'shared/aws': ['shared/api', 'shared/ports', 'shared/reconcile', 'shared/kube'],

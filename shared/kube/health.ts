@@ -1,4 +1,4 @@
-import type { KubeObject } from '../api/object.ts';
+import { groupOf, type KubeObject } from '../api/object.ts';
 import type { Cluster } from '../ports/cluster.ts';
 import { type Health, type HealthStatus, kstatus as kstatusAt } from './kstatus.ts';
 import { identityOf, type ObjectRef, subjectOf } from './object-id.ts';
@@ -43,7 +43,9 @@ export async function checkHealth(
     hidden.length === 0
       ? undefined
       : await readLive(cluster, hidden, { maxGets: Number.POSITIVE_INFINITY, tolerant: true });
-  return refs.map(ref => {
+  return Promise.all(refs.map(resultOf));
+
+  async function resultOf(ref: ObjectRef): Promise<HealthResult> {
     const identity = identityOf(ref);
     const object = live.objects.get(identity) ?? found?.objects.get(identity);
     if (object) return { ref, object, ...(options.evaluate?.(object) ?? kstatus(object, options.now)) };
@@ -51,8 +53,14 @@ export async function checkHealth(
     if (unread) return { ref, status: 'Unknown', message: unread.message };
     if (options.jobsWithTtl?.has(identity))
       return { ref, status: 'Current', message: 'Job was deleted after it completed' };
+    if ((await cluster.namespaced(ref)) === undefined)
+      return {
+        ref,
+        status: 'Unknown',
+        message: `no matches for kind "${ref.kind}" in group "${groupOf(ref.apiVersion)}"`,
+      };
     return { ref, status: 'NotFound', message: 'Resource not found' };
-  });
+  }
 }
 
 /** Jobs with `ttlSecondsAfterFinished`, for {@link HealthOptions.jobsWithTtl}. */
@@ -96,9 +104,12 @@ export function summarizeHealth(
 
 /** `timeout waiting for: [Deployment/apps/web status: 'InProgress']` */
 export function healthFailure(
-  unhealthy: readonly { ref: ObjectRef; status: HealthStatus }[],
+  unhealthy: readonly { ref: ObjectRef; status: HealthStatus; message?: string }[],
   timedOut: boolean,
 ): string {
-  const list = unhealthy.map(({ ref, status }) => `${subjectOf(ref)} status: '${status}'`).join(', ');
+  // Why nothing is known is an error of its own: not readable, an expression that fails.
+  const why = ({ status, message }: (typeof unhealthy)[number]) =>
+    status === 'Unknown' && message ? `: ${message}` : '';
+  const list = unhealthy.map(item => `${subjectOf(item.ref)} status: '${item.status}'${why(item)}`).join(', ');
   return `${timedOut ? 'timeout waiting for' : 'failed early due to stalled resources'}: [${list}]`;
 }

@@ -267,10 +267,8 @@ export const Kustomization = kubeObject(spec, status).describe(
 export type Kustomization = z.infer<typeof Kustomization>;
 
 const notBuilt: NotBuilt[] = [
-  { path: 'spec.dependsOn[].readyExpr' },
   { path: 'spec.decryption' },
   { path: 'spec.kubeConfig' },
-  { path: 'spec.healthCheckExprs' },
   { path: 'spec.sourceRef.kind', when: kind => kind !== 'GitRepository', values: 'only `GitRepository`' },
 ];
 

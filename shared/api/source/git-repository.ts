@@ -122,7 +122,6 @@ const notBuilt: NotBuilt[] = [
   { path: 'spec.proxySecretRef' },
   { path: 'spec.recurseSubmodules' },
   { path: 'spec.include' },
-  { path: 'spec.sparseCheckout' },
 ];
 
 const gitImplementation = {

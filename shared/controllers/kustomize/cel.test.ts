@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KubeObject } from '../../api/object.ts';
-import { compileExpression, healthEvaluator } from './cel.ts';
+import { healthEvaluator } from './cel.ts';
 
 const object = (status: object | undefined, more: Partial<KubeObject> = {}): KubeObject => ({
   apiVersion: 'bitnami.com/v1',
@@ -34,13 +34,17 @@ test('a kind by name goes before its group', () => {
   assert.equal(evaluate(object({}, { kind: 'Other' }))?.status, 'Failed');
 });
 
-test('whole numbers are integers', () => {
-  const expression = compileExpression('dep.metadata.generation == 2 && dep.status.n > 1', 'x');
-  assert.equal(expression({ dep: object({ n: 3 }) }), true);
+test('an expression that fails leaves the health unknown, and says why', () => {
+  const health = healthEvaluator([{ apiVersion: 'v1', kind: 'ConfigMap', current: 'status.foo == 1' }])!(
+    object(undefined, { apiVersion: 'v1', kind: 'ConfigMap' }),
+  );
+  assert.equal(health?.status, 'Unknown');
+  assert.match(health?.message ?? '', /^failed to evaluate the CEL expression 'status\.foo == 1': /);
 });
 
-test('what cannot be compiled stalls, and names the field', () => {
-  assert.throws(() => compileExpression('1 +', 'spec.x'), { code: 'InvalidCELExpression', message: /spec\.x: / });
-  assert.throws(() => compileExpression("'a'.matches('(a+)+$')", 'spec.x'), /matches\(\)/);
-  assert.throws(() => compileExpression('1 + 1', 'spec.x')({}), /no boolean/);
+test('the field that cannot be compiled is named', () => {
+  assert.throws(() => healthEvaluator([{ apiVersion: 'v1', kind: 'A', current: 'true', failed: '1 +' }]), {
+    code: 'InvalidCELExpression',
+    message: /spec\.healthCheckExprs\[0\]\.failed: /,
+  });
 });

@@ -3,10 +3,10 @@ import { parseDuration } from '../../api/duration.ts';
 import { apiVersionOf } from '../../api/kinds.ts';
 import { type Kustomization, kustomizationKind } from '../../api/kustomize/kustomization.ts';
 import { type KubeObject, keyString, type ObjectKey, parseKey } from '../../api/object.ts';
+import { compileExpression, type Expression, ExpressionError } from '../../cel/expression.ts';
 import type { Index } from '../../ports/index.ts';
 import type { Outcome } from '../../reconcile/outcome.ts';
 import { messageOf, workItem } from '../../reconcile/work-item.ts';
-import { compileExpression, ExpressionError } from './cel.ts';
 import { dependencyRetryMs, sourceNamespace } from './source.ts';
 import { revisionMetadata, type Work } from './subject.ts';
 
@@ -66,6 +66,11 @@ function stalled(reason: string, message: string) {
   return { type: 'stalled', reason, message } as const;
 }
 
+/** Compiles the readyExpr of the dependency at a position of the list. */
+export function compileReadyExpr(text: string, position: number): Expression {
+  return compileExpression(text, { field: `spec.dependsOn[${position}].readyExpr`, variables: ['self', 'dep'] });
+}
+
 async function firstProblem(work: Work): Promise<string | undefined> {
   const namespace = work.object.metadata.namespace ?? '';
   const type = { apiVersion: apiVersionOf(kustomizationKind), kind: kustomizationKind.kind };
@@ -78,7 +83,7 @@ async function firstProblem(work: Work): Promise<string | undefined> {
     const { readyExpr } = work.object.spec.dependsOn?.[position] ?? {};
     const dependency = found[position];
     if (readyExpr && dependency) {
-      const expression = compileExpression(readyExpr, `spec.dependsOn[${position}].readyExpr`);
+      const expression = compileReadyExpr(readyExpr, position);
       if (expression({ self: work.object, dep: dependency })) continue;
       return `dependency '${namespace}/${name}' is not ready according to readyExpr eval`;
     }

@@ -6,8 +6,8 @@ import { type Context, type Controller, runSteps, type Step } from '../../reconc
 import { classify } from '../../reconcile/errors.ts';
 import type { Outcome } from '../../reconcile/outcome.ts';
 import { applyManifests } from './apply.ts';
-import { compileExpression, healthEvaluator } from './cel.ts';
-import { checkDependencies } from './dependencies.ts';
+import { healthEvaluator } from './cel.ts';
+import { checkDependencies, compileReadyExpr } from './dependencies.ts';
 import { finalizeKustomization } from './finalize.ts';
 import { checkHealthOf, isWaiting } from './health.ts';
 import { makeManifests } from './manifests.ts';
@@ -55,7 +55,7 @@ async function reconcile(context: Context<Kustomization>, settings: Settings): P
 async function checkExpressions({ object }: Work): Promise<undefined> {
   healthEvaluator(object.spec.healthCheckExprs);
   for (const [position, { readyExpr }] of (object.spec.dependsOn ?? []).entries())
-    if (readyExpr) compileExpression(readyExpr, `spec.dependsOn[${position}].readyExpr`);
+    if (readyExpr) compileReadyExpr(readyExpr, position);
 }
 
 /** Everything is as the source wants it. Told and counted only when that is news. */
