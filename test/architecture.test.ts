@@ -39,7 +39,7 @@ const arrows: Record<string, string[]> = {
 
 /** Packages that one room alone may import. */
 const packageRooms: [RegExp, string][] = [
-  [/^@aws-sdk\//, 'shared/aws'],
+  [/^@(aws-sdk|smithy)\//, 'shared/aws'],
   [/^aws-cdk-lib/, 'infra'],
   [/^@kubernetes\/client-node$/, 'shared/kube'],
 ];

@@ -131,7 +131,7 @@ describe('registeredClusters', () => {
   const open = () => {
     const records = new Map<string, ClusterRecord>([
       ['a', record('a', { type: 'kubeconfig', secret: 'cluster/a' })],
-      ['eks', record('eks', { type: 'eks', region: 'r', clusterName: 'c' })],
+      ['eks', record('eks', { type: 'eks', region: 'r', clusterName: 'c', server: 'https://c.example', ca: '' })],
     ]);
     const stored = new Map<string, string>();
     const index = {
@@ -161,7 +161,7 @@ describe('registeredClusters', () => {
     assert.equal((await clusters.get('a')).name, 'a');
     await assert.rejects(
       clusters.get('eks'),
-      /cluster "eks" is registered by its EKS name, which is not supported yet/,
+      /cluster "eks" is registered by its EKS name, and nothing here can sign in to EKS/,
     );
   });
 });

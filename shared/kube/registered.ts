@@ -1,5 +1,5 @@
 import { type Cluster, type Clusters, UnknownCluster } from '../ports/cluster.ts';
-import type { ClusterRecord, Index } from '../ports/index.ts';
+import type { ClusterRecord, EksAccess, Index } from '../ports/index.ts';
 import type { Secrets } from '../ports/secrets.ts';
 import type { ClusterAccess } from './access.ts';
 import { type ConnectOptions, connect, type KubeClient } from './client.ts';
@@ -15,8 +15,13 @@ export class ClusterAccessError extends Error {
   }
 }
 
+export interface RegisteredOptions extends ConnectOptions {
+  /** How to sign in to clusters that are registered by their EKS name; given by who puts the parts together. */
+  eks?: (name: string, access: EksAccess) => Promise<ClusterAccess>;
+}
+
 /** The clusters of the registry. One client per cluster and process; a registration that changed gets a new one. */
-export function registeredClusters(index: Index, secrets: Secrets, options: ConnectOptions = {}): Clusters {
+export function registeredClusters(index: Index, secrets: Secrets, options: RegisteredOptions = {}): Clusters {
   const clients = new Map<string, { access: string; client: Promise<KubeClient> }>();
   return {
     names: async () => (await index.clusters()).map(record => record.name),
@@ -29,7 +34,7 @@ export function registeredClusters(index: Index, secrets: Secrets, options: Conn
       const access = JSON.stringify([record.access, record.addedAt]);
       const known = clients.get(name);
       if (known?.access === access) return known.client;
-      const client = accessOf(record, secrets).then(found => connect(name, found, options));
+      const client = accessOf(record, secrets, options).then(found => connect(name, found, options));
       clients.set(name, { access, client });
       try {
         return await client;
@@ -42,12 +47,14 @@ export function registeredClusters(index: Index, secrets: Secrets, options: Conn
   };
 }
 
-async function accessOf(record: ClusterRecord, secrets: Secrets): Promise<ClusterAccess> {
-  if (record.access.type === 'eks')
+async function accessOf(record: ClusterRecord, secrets: Secrets, { eks }: RegisteredOptions): Promise<ClusterAccess> {
+  if (record.access.type === 'eks') {
+    if (eks) return eks(record.name, record.access);
     throw new ClusterAccessError(
       'Unsupported',
-      `cluster "${record.name}" is registered by its EKS name, which is not supported yet; register it with a kubeconfig`,
+      `cluster "${record.name}" is registered by its EKS name, and nothing here can sign in to EKS`,
     );
+  }
   const text = await secrets.get(record.access.secret);
   if (text === undefined)
     throw new ClusterAccessError(

@@ -41,6 +41,8 @@ export function localPorts(options: LocalOptions): LocalPorts {
   };
   const clusters = registeredClusters(index, secrets, {
     ...(options.clusterRequests && { maxInFlight: options.clusterRequests }),
+    // Loaded by those who have such a cluster.
+    eks: async (name, access) => (await import('../aws/eks-access.ts')).eksAccess(name, access, clock),
   });
   const store = new FileStore(paths.store);
   return { store, queue, index, secrets, clusters, clock, publicUrl: options.publicUrl, log, close };

@@ -75,10 +75,20 @@ export interface ObjectSummary {
 export interface ClusterRecord {
   /** DNS label, unique. */
   name: string;
-  access:
-    | { type: 'kubeconfig'; secret: string; context?: string }
-    | { type: 'eks'; region: string; clusterName: string; roleArn?: string };
+  access: { type: 'kubeconfig'; secret: string; context?: string } | EksAccess;
   /** How changes in the cluster reach us (design: sweep, watch, push). */
   changes: 'sweep' | 'watch' | 'push';
   addedAt: number;
+}
+
+/** A cluster by its EKS name. No secret: whoever signs in does so with the AWS credentials of where this runs. */
+export interface EksAccess {
+  type: 'eks';
+  region: string;
+  clusterName: string;
+  /** A role to assume before signing in. */
+  roleArn?: string;
+  /** The API server's URL and certificate authority (PEM), as EKS described them: they stay for a cluster's life. */
+  server: string;
+  ca: string;
 }
