@@ -176,6 +176,27 @@ describe('KubeClient', () => {
     assert.equal(server.seen.length, 1);
   });
 
+  it('ends the waiting of one reader alone when his signal is aborted, and not the read that others share', async () => {
+    const found = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace: 'n', name: 'a' } });
+    const answers: (() => void)[] = [];
+    const server = await serve((_, response) => {
+      answers.push(() => response.end(found));
+    });
+    const shared = client({ server: server.url });
+    const stop = new AbortController();
+    const first = shared.withSignal(stop.signal).getShared(maps, 'n', 'a');
+    const stopped = assert.rejects(first, /enough/);
+    const second = shared.getShared(maps, 'n', 'a');
+    while (answers.length === 0) await new Promise(resolve => setImmediate(resolve));
+    stop.abort(new Error('enough'));
+    await stopped;
+    answers.shift()!();
+    while (answers.length === 0) await new Promise(resolve => setImmediate(resolve));
+    answers.shift()!();
+    assert.equal((await second)?.metadata.name, 'a');
+    assert.equal(server.seen.length, 2);
+  });
+
   it('keeps to its limit of requests under way', async () => {
     let open = 0;
     let most = 0;

@@ -16,6 +16,7 @@ import { type ClusterAccess, credentialSource } from './access.ts';
 import { Discovery } from './discovery.ts';
 import { type ApiRequest, type ClientStats, Requester } from './requester.ts';
 import { statusError } from './response.ts';
+import { SharedReads } from './shared-reads.ts';
 import { httpTransport } from './transport.ts';
 import { jsonLines } from './watch-stream.ts';
 import type { Resource } from './well-known.ts';
@@ -52,7 +53,8 @@ export function connect(name: string, access: ClusterAccess, options: ConnectOpt
   });
   const fetch = (path: string, accept: string) =>
     requester.json({ verb: 'discovery', method: 'GET', path, accept, idempotent: true });
-  return new KubeClient(requester, new Discovery(fetch, options.now ?? Date.now));
+  const now = options.now ?? Date.now;
+  return new KubeClient(requester, new Discovery(fetch, now), new SharedReads(now));
 }
 
 /** Objects a page of a list holds. */
@@ -65,13 +67,15 @@ export class KubeClient implements Cluster {
   readonly name: string;
   readonly #requester: Requester;
   readonly #discovery: Discovery;
+  readonly #reads: SharedReads;
   readonly #user: string | undefined;
   readonly #signal: AbortSignal | undefined;
 
-  constructor(requester: Requester, discovery: Discovery, user?: string, signal?: AbortSignal) {
+  constructor(requester: Requester, discovery: Discovery, reads: SharedReads, user?: string, signal?: AbortSignal) {
     this.name = requester.cluster;
     this.#requester = requester;
     this.#discovery = discovery;
+    this.#reads = reads;
     this.#user = user;
     this.#signal = signal;
   }
@@ -95,6 +99,19 @@ export class KubeClient implements Cluster {
       if (isNotFound(error)) return undefined;
       throw error;
     }
+  }
+
+  getShared<T extends KubeObject = KubeObject>(
+    type: TypeRef,
+    namespace: string | undefined,
+    name: string,
+    label?: { key: string; value: string },
+  ): Promise<T | undefined> {
+    const { apiVersion, kind } = type;
+    const read = { type: { apiVersion, kind }, namespace, name, ...(label ? { label } : {}) };
+    // Others wait for it too, so no caller's signal ends the request; it only ends his own waiting.
+    const reader = this.#signal ? new KubeClient(this.#requester, this.#discovery, this.#reads, this.#user) : this;
+    return untilAborted(this.#reads.get(reader, this.#user, read) as Promise<T | undefined>, this.#signal);
   }
 
   async list<T extends KubeObject = KubeObject>(type: TypeRef, options: ListOptions = {}): Promise<KubeList<T>> {
@@ -234,12 +251,12 @@ export class KubeClient implements Cluster {
   }
 
   as(user: string): KubeClient {
-    return new KubeClient(this.#requester, this.#discovery, user, this.#signal);
+    return new KubeClient(this.#requester, this.#discovery, this.#reads, user, this.#signal);
   }
 
   /** The same client, whose requests end when the signal is aborted. */
   withSignal(signal: AbortSignal): KubeClient {
-    return new KubeClient(this.#requester, this.#discovery, this.#user, signal);
+    return new KubeClient(this.#requester, this.#discovery, this.#reads, this.#user, signal);
   }
 
   /** Closes the connections. */
@@ -291,6 +308,20 @@ export class KubeClient implements Cluster {
   #learned<T extends KubeObject>(object: T): T {
     if (object.kind === 'CustomResourceDefinition' && object.spec) this.#discovery.learn(object);
     return object;
+  }
+}
+
+/** `work`, or the reason of the signal as soon as it is aborted. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work;
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
   }
 }
 

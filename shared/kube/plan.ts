@@ -37,7 +37,10 @@ export async function planSet(
   const open = items.filter(item => !item.decision);
   const newcomers = newcomersOf(open, options.inventory);
   const wanted = open.filter(item => !newcomers.has(item)).map(item => refOf(item.desired));
-  const live = await readLive(context.cluster, wanted, { labelSelector: ownerSelector(options.owner) });
+  const live = await readLive(context.cluster, wanted, {
+    labelSelector: ownerSelector(options.owner),
+    label: { key: `${options.owner.group}/name`, value: options.owner.name },
+  });
   for (const item of newcomers) live.unseen.add(identityOf(refOf(item.desired)));
   // What is applied only when absent must not be missed for lack of a label.
   const hidden = items.filter(

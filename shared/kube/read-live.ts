@@ -9,6 +9,8 @@ const maxGets = 2;
 export interface ReadOptions {
   /** Selects the wanted objects, when they carry a label: the list then returns little else. */
   labelSelector?: string;
+  /** A label that the wanted objects most likely carry, by which single reads may be answered together with those of others. */
+  label?: { key: string; value: string };
   metadataOnly?: boolean;
   /** Refusals of the server go into `failed`, instead of being thrown. */
   tolerant?: boolean;
@@ -49,7 +51,10 @@ async function readGroup(cluster: Cluster, refs: ObjectRef[], options: ReadOptio
   if (refs.length > (options.maxGets ?? maxGets) && (await listed(cluster, refs, options, live))) return;
   const results = await settleAll(refs, 16, async ref => {
     try {
-      const object = await cluster.get(ref, ref.namespace, ref.name);
+      const object =
+        options.label && cluster.getShared
+          ? await cluster.getShared(ref, ref.namespace, ref.name, options.label)
+          : await cluster.get(ref, ref.namespace, ref.name);
       if (object) live.objects.set(identityOf(ref), object);
     } catch (error) {
       if (!options.tolerant || !(error instanceof ApiError)) throw error;

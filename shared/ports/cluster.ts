@@ -13,6 +13,17 @@ export interface Cluster {
     namespace: string | undefined,
     name: string,
   ): Promise<T | undefined>;
+  /**
+   * As `get`, for reads that many make at about the same time: they may be answered together, of the same object by one read,
+   * and of objects that carry `label` (most likely; it is no condition) by one list of their kind and namespace. What is
+   * answered was read after it was asked for, in the name of the same user. The object is not to be changed.
+   */
+  getShared?<T extends KubeObject = KubeObject>(
+    type: TypeRef,
+    namespace: string | undefined,
+    name: string,
+    label?: { key: string; value: string },
+  ): Promise<T | undefined>;
   /** All items (pages are followed). An unknown kind is an ApiError with status 404. */
   list<T extends KubeObject = KubeObject>(type: TypeRef, options?: ListOptions): Promise<KubeList<T>>;
   create<T extends KubeObject>(object: T, options?: WriteOptions): Promise<T>;

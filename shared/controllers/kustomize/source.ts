@@ -21,7 +21,10 @@ export async function findSource(work: Work): Promise<Outcome | undefined> {
       `can't access '${sourceRef.kind}/${namespace}/${sourceRef.name}', cross-namespace references have been blocked`,
     );
   const type = { apiVersion: apiVersionOf(definition), kind: sourceRef.kind };
-  const source = await work.cluster.get<KubeObject>(type, namespace, sourceRef.name);
+  // A new artifact wakes all that use it at once.
+  const source = await (work.cluster.getShared
+    ? work.cluster.getShared<KubeObject>(type, namespace, sourceRef.name)
+    : work.cluster.get<KubeObject>(type, namespace, sourceRef.name));
   if (!source) {
     const message = `${definition.kind}.${definition.group} "${sourceRef.name}" not found`;
     return artifactMissing(message, retryAfter(work.object));
