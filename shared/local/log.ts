@@ -27,16 +27,19 @@ export function fileLog(file: string, clock: Clock, level: LogLevel = 'info'): L
     } catch {
       // A full disk must not stop the work that would have been told of.
     }
-    if (listeners.size > 0) for (const listener of listeners) listener(JSON.parse(text));
+    for (const [listener, wanted] of listeners) if (!wanted || wanted.has(line.message)) listener(JSON.parse(text));
   };
   return makeLog(write, clock, level);
 }
 
-const listeners = new Set<(line: LogLine) => void>();
+const listeners = new Map<(line: LogLine) => void, ReadonlySet<string> | undefined>();
 
-/** Also hands every line that this thread logs to `listener`, as it stands in the file; the host shows progress by them. */
-export function onLogLine(listener: (line: LogLine) => void): () => void {
-  listeners.add(listener);
+/**
+ * Also hands every line that this thread logs to `listener`, as it stands in the file; with `wanted` only lines with one of
+ * these messages. The host shows progress by them.
+ */
+export function onLogLine(listener: (line: LogLine) => void, wanted?: ReadonlySet<string>): () => void {
+  listeners.set(listener, wanted);
   return () => listeners.delete(listener);
 }
 

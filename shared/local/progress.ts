@@ -70,6 +70,7 @@ export class Progress {
       this.#step(event.trace, 'applied', `${text}  ${changes(event.message)}`, at);
   }
 
+  /** Told of the lines of `toldLines`. */
   #log(line: LogLine): void {
     const trace = typeof line.trace === 'string' ? line.trace : undefined;
     if (!trace || !this.#begun.has(trace)) return;

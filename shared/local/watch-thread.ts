@@ -2,7 +2,7 @@ import { type MessagePort, parentPort } from 'node:worker_threads';
 import { ports } from '../../functions/ports.ts';
 import { ClusterFollower } from './cluster-follower.ts';
 import { onLogLine } from './log.ts';
-import type { FromWorker } from './worker-protocol.ts';
+import { type FromWorker, toldLines } from './worker-protocol.ts';
 
 /**
  * Follows every registered cluster whose changes reach us by `watch`. Which those are is read from the registry every two
@@ -12,7 +12,7 @@ const refreshMs = 2000;
 const port = parentPort as MessagePort;
 const followed = new Map<string, ClusterFollower>();
 
-onLogLine(line => port.postMessage({ type: 'log', line } satisfies FromWorker));
+onLogLine(line => port.postMessage({ type: 'log', line } satisfies FromWorker), toldLines);
 const made = await ports();
 port.on('message', () => void refresh());
 setInterval(() => void refresh(), refreshMs);

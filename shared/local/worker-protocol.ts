@@ -20,3 +20,10 @@ export type FromWorker =
   | { type: 'end'; id: number }
   | { type: 'log'; line: LogLine }
   | WakeMessage;
+
+/** The log lines that threads tell the host of, by message: those that progress is shown by. The others only go to the file. */
+export const toldLines: ReadonlySet<string> = new Set([
+  'built',
+  'notification sent',
+  'a reconcile failed too often and was given up',
+]);

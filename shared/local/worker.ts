@@ -2,7 +2,7 @@ import { type MessagePort, parentPort } from 'node:worker_threads';
 import { lambdaContext } from './lambda-context.ts';
 import { installStreaming, type ResponseHead, responseStream } from './lambda-streaming.ts';
 import { onLogLine } from './log.ts';
-import type { FromWorker, ToWorker } from './worker-protocol.ts';
+import { type FromWorker, type ToWorker, toldLines } from './worker-protocol.ts';
 
 /**
  * A thread of the host: imports the handlers and invokes them as Lambda does, but many at a time, since most of an
@@ -14,7 +14,7 @@ const streams = new Map<number, ReturnType<typeof responseStream>>();
 type Handler = (...args: any[]) => unknown;
 
 installStreaming();
-onLogLine(line => say({ type: 'log', line }));
+onLogLine(line => say({ type: 'log', line }), toldLines);
 port.on('message', (message: ToWorker) => {
   switch (message.type) {
     case 'invoke':
