@@ -1,7 +1,14 @@
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { KubeObject } from '../../shared/api/object.ts';
 import { commitFiles, createRepository } from '../../shared/local/git-server.ts';
+import { SqliteIndex } from '../../shared/local/sqlite-index.ts';
+import { SqliteQueue } from '../../shared/local/sqlite-queue.ts';
+import { systemClock } from '../../shared/ports/clock.ts';
+import { messageOf, workItem } from '../../shared/reconcile/work-item.ts';
 import { configMap, deployment, gitRepository, kustomization, service, yaml } from '../scenario/manifests.ts';
 import { conditionOf, typeOf, type World } from '../scenario/world.ts';
+import { callsSince, callsSoFar } from './calls.ts';
 import { cpuOfCommand, cpuOfTree } from './processes.ts';
 import { type Figure, median } from './table.ts';
 
@@ -153,6 +160,7 @@ export async function benchUnchanged(world: World, count: number): Promise<Figur
   await prepare(world);
   await create(world, count, false);
   await settled(world, count, isReady);
+  await atRest(world);
   const cost = await costOf(world, async () => {
     for (let n = 0; n < count; n += 20)
       await Promise.all(
@@ -163,6 +171,47 @@ export async function benchUnchanged(world: World, count: number): Promise<Figur
     await settled(world, count, object => object.status?.lastHandledReconcileAt === 'check');
   });
   return figuresOf(`${count} unchanged, forced`, count, cost);
+}
+
+/** Waits until the rollouts that were begun are through: their cost belongs to what began them. */
+async function atRest(world: World): Promise<void> {
+  if (world.target.kind !== 'apiserver') return;
+  const end = Date.now() + 120_000;
+  for (let quiet = 0; quiet < 2 && Date.now() < end; ) {
+    const before = cpuOfCommand('kube-apiserver');
+    await delay(1000);
+    quiet = cpuOfCommand('kube-apiserver') - before < 0.15 ? quiet + 1 : 0;
+  }
+}
+
+/**
+ * What the interval brings, N times at once: as `unchanged`, but nobody asks for it, so that nothing is to be told. The work
+ * items are the ones that the schedule sends.
+ */
+export async function benchInterval(world: World, count: number): Promise<Figure[]> {
+  await prepare(world);
+  await create(world, count, false);
+  await settled(world, count, isReady);
+  await atRest(world);
+  const queue = new SqliteQueue(join(world.runtime.dir, 'queue.db'), systemClock);
+  const index = new SqliteIndex(join(world.runtime.dir, 'index.db'), systemClock);
+  const [cluster] = await index.clusters();
+  const calls = await callsSoFar(world);
+  const cost = await costOf(world, async () => {
+    const cause = { reason: 'interval', trace: 'bench', sentAt: Date.now() };
+    const keys = Array.from({ length: count }, (_, n) => ({ kind: 'Kustomization', namespace: ns, name: nameOf(n) }));
+    await queue.send(keys.map(key => messageOf(workItem({ cluster: cluster!.name, ...key }, cause))));
+    while (queue.depth('kustomize') > 0) await delay(10);
+  });
+  const name = `${count} unchanged, at their interval`;
+  const figures = figuresOf(name, count, cost);
+  const after = await callsSoFar(world);
+  const own = / (kustomizations|gitrepositories|deployments|services|configmaps|serviceaccounts)$/;
+  if (calls && after)
+    figures.push({ name: `${name}: API calls each`, value: callsSince(calls, after, own) / count, unit: 'calls' });
+  queue.close();
+  index.close();
+  return figures;
 }
 
 export async function request(world: World, kind: string, name: string, at: string): Promise<void> {

@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- --apiserver] [--counts 100,500,1000] [--only push,fleet,failing,unchanged,memory] [--json FILE]`
+ * `npm run bench [-- --apiserver] [--counts 100,500,1000] [--only push,fleet,failing,unchanged,interval,memory] [--json FILE]`
  *
  * Measures the whole path on this machine, by default on the sandbox, with --apiserver on a real kube-apiserver. Prints a
  * table, and JSON with --json. Times vary with the machine: quote ratios of figures of one run.
@@ -8,7 +8,7 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { buildBinaries } from '../apiserver/build.ts';
 import { openWorld } from '../scenario/world.ts';
-import { benchFailing, benchFleet, benchUnchanged } from './fleet.ts';
+import { benchFailing, benchFleet, benchInterval, benchUnchanged } from './fleet.ts';
 import { benchMemory } from './memory.ts';
 import { benchPush } from './push.ts';
 import { type Figure, printTable } from './table.ts';
@@ -17,7 +17,7 @@ const { values } = parseArgs({
   options: {
     apiserver: { type: 'boolean', default: false },
     counts: { type: 'string', default: '100,500,1000' },
-    only: { type: 'string', default: 'push,fleet,failing,unchanged,memory' },
+    only: { type: 'string', default: 'push,fleet,failing,unchanged,interval,memory' },
     json: { type: 'string' },
   },
 });
@@ -50,6 +50,8 @@ for (const count of counts) {
 }
 if (only.has('unchanged'))
   for (const count of counts) await measure(`${count} unchanged`, world => benchUnchanged(world, count));
+if (only.has('interval'))
+  for (const count of counts) await measure(`${count} at their interval`, world => benchInterval(world, count));
 if (only.has('memory')) await measure('memory', benchMemory);
 
 const target = values.apiserver ? 'kube-apiserver' : 'sandbox';
