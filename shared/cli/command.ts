@@ -56,6 +56,14 @@ export function readArgs<O extends Options>(args: string[], options: O, max = 0)
   return parsed;
 }
 
+/** The message for the user: what a command could not do, and why. */
+export function explain(error: unknown): string {
+  // Whoever calls a command may know all of it; the conditions of objects, which others read, stop at the first reason.
+  if (error instanceof CommandError && error.cause !== undefined)
+    return `${error.message}: ${messageOfError(error.cause)}`;
+  return messageOfError(error);
+}
+
 /** Runs a command: answers `--help`, and turns errors into one line and an exit code. */
 export async function command(
   name: string,
@@ -71,7 +79,7 @@ export async function command(
   try {
     return await act();
   } catch (error) {
-    io.err(`error: ${messageOfError(error)}`);
+    io.err(`error: ${explain(error)}`);
     if (!(error instanceof UsageError)) return 1;
     io.err(`Run \`sluice ${name} --help\` for how it is used.`);
     return 2;

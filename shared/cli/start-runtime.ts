@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { installObjects } from '../api/install/objects.ts';
 import { onLastPort, readAddresses, writeAddresses } from '../local/addresses.ts';
 import { applyDemo, type Demo, startDemo, untilReceiverReady } from '../local/demo.ts';
 import { type Host, type Observation, startHost } from '../local/host.ts';
@@ -11,8 +10,8 @@ import { type SandboxProcess, startSandboxProcess } from '../local/sandbox-proce
 import type { StatePaths } from '../local/state-dir.ts';
 import { writeFileAtomically } from '../local/write-file.ts';
 import { CommandError, type Io } from './command.ts';
-import { installInto } from './install-apply.ts';
 import { minifyKubeconfig } from './minified-kubeconfig.ts';
+import { installAtStart } from './start-install.ts';
 import { Screen } from './start-screen.ts';
 
 export interface StartOptions {
@@ -94,7 +93,8 @@ async function bringUp(
   });
   await registerLocal(ports.index, ports.secrets, cluster.registered, Date.now());
   const client = await ports.clusters.get(localCluster);
-  await installInto(client, installObjects({ namespace: 'flux-system' }), { dryRun: false, report: () => undefined });
+  const known = (await ports.index.cursor(localCluster, 'Kustomization')) !== undefined;
+  await installAtStart(client, { known, stop, warn: text => screen.warn(text) });
   stop.throwIfAborted();
   host.run();
   if (demo) {
@@ -126,13 +126,23 @@ function hostOn(options: StartOptions, lastPort: number, observe: (seen: Observa
       observe,
       ...(options.listen && { listen: options.listen }),
       ...(options.publicUrl && { publicUrl: options.publicUrl }),
+    }).catch(error => {
+      throw listenFailure(error, options) ?? error;
     });
   if (options.port === 0) return onLastPort(lastPort, start);
-  return start(options.port).catch(error => {
-    if (error?.code === 'EADDRINUSE')
-      throw new CommandError(`port ${options.port} is in use; choose another one with --port, or 0 for any free one`);
-    throw error;
-  });
+  return start(options.port);
+}
+
+function listenFailure(error: { code?: unknown }, { port, listen }: StartOptions): CommandError | undefined {
+  if (error.code === 'EADDRINUSE' && port !== 0)
+    return new CommandError(`port ${port} is in use; choose another one with --port, or 0 for any free one`);
+  if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND')
+    return new CommandError(
+      `the gateway cannot listen on ${listen}, which is no address of this machine; correct --listen`,
+    );
+  if (error.code === 'EACCES' && port !== 0)
+    return new CommandError(`the gateway may not listen on port ${port}; choose one above 1023 with --port`);
+  return undefined;
 }
 
 interface Reached {

@@ -12,7 +12,7 @@ import { Notifications } from './notifications.ts';
 import type { ReceivedMessage } from './queue-consumer.ts';
 import { scheduleEvent } from './schedule-event.ts';
 import { type StatePaths, statePaths } from './state-dir.ts';
-import { lockState } from './state-lock.ts';
+import { lockState, StateLocked } from './state-lock.ts';
 import { onWake } from './wake.ts';
 import { startWatching, type Watching } from './watching.ts';
 import { WorkerPool } from './worker-pool.ts';
@@ -69,13 +69,26 @@ const drainMs = 2500;
  */
 export async function startHost(options: HostOptions): Promise<Host> {
   const paths = statePaths(options.dir);
-  mkdirSync(paths.root, { recursive: true, mode: 0o700 });
-  const lock = lockState(paths.lock);
+  const lock = takeState(paths);
   try {
     return await assemble(options, paths, () => lock.release());
   } catch (error) {
     lock.release();
     throw error;
+  }
+}
+
+/** Makes the state directory, if need be, and locks it. */
+function takeState(paths: StatePaths): { release(): void } {
+  try {
+    mkdirSync(paths.root, { recursive: true, mode: 0o700 });
+    return lockState(paths.lock);
+  } catch (error) {
+    if (error instanceof StateLocked) throw error;
+    throw new Error(
+      `the state directory ${paths.root} cannot be made or written: ${(error as Error).message}; choose another with --dir`,
+      { cause: error },
+    );
   }
 }
 

@@ -17,12 +17,34 @@ export interface DatabaseOptions {
   blockMs?: number;
 }
 
+/** The file is no database, or a damaged one. */
+export class DatabaseDamaged extends Error {
+  readonly code = 'DatabaseDamaged';
+  constructor(file: string, cause: Error) {
+    super(
+      `${file} is damaged (${cause.message}); stop sluice, move the file and those beside it (-wal, -shm) away, and start again: queues and index begin anew and are filled from the clusters, of which those added by \`sluice cluster add\` have to be added again if it is the index`,
+      { cause },
+    );
+    this.name = 'DatabaseDamaged';
+  }
+}
+
 /** How long a writer waits for the others before it gives up. Writes here last microseconds; a minute means a hang. */
 const busyMs = 60_000;
 
 /** Opens (and makes, when absent) a database in WAL mode that many threads and processes share. */
 export function openDatabase(file: string, options: DatabaseOptions): DatabaseSync {
   const db = new DatabaseSync(file, { timeout: busyMs });
+  try {
+    return prepare(db, file, options);
+  } catch (error) {
+    db.close();
+    if (isDamage(error)) throw new DatabaseDamaged(file, error);
+    throw error;
+  }
+}
+
+function prepare(db: DatabaseSync, file: string, options: DatabaseOptions): DatabaseSync {
   // The switch to WAL needs the file for itself for a moment; SQLite answers "busy" there without waiting.
   retryBusy(() => db.exec('PRAGMA journal_mode = WAL'));
   db.exec(`PRAGMA synchronous = ${options.synchronous}; PRAGMA wal_autocheckpoint = 2000; PRAGMA temp_store = MEMORY`);
@@ -87,6 +109,11 @@ function retryBusy(act: () => void): void {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
     }
   }
+}
+
+/** SQLITE_CORRUPT, SQLITE_NOTADB. */
+function isDamage(error: unknown): error is Error {
+  return error instanceof Error && 'errcode' in error && [11, 26].includes(Number(error.errcode) & 0xff);
 }
 
 /** Whether SQLite refused because another connection holds the lock (SQLITE_BUSY). */
