@@ -4,7 +4,7 @@ import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import type { Log } from '../ports/ports.ts';
 import type { Functions } from './functions.ts';
 import { gatewayEvent } from './gateway-event.ts';
-import { answer, BodyTooLarge, readBody } from './http-exchange.ts';
+import { answer, BodyBudget, BodyTooLarge, readBody, TooManyBodies } from './http-exchange.ts';
 import { landingPage } from './landing-page.ts';
 import type { Notifications } from './notifications.ts';
 import { serveNotifications } from './notifications-routes.ts';
@@ -33,6 +33,10 @@ export interface Gateway {
 
 /** The limit of an HTTP API. */
 const maxBodyBytes = 10 * 1024 * 1024;
+/** Of the bodies of all requests at a time: anybody may send them. */
+const budget = new BodyBudget(128 * 1024 * 1024);
+/** As the paths of Receivers are made; what else comes is not read, let alone handed to the function. */
+const hookPath = /^\/hook\/[^/]{1,256}$/;
 
 /** API Gateway on one machine: the webhook and artifact functions, and the pages of the local runtime. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
@@ -56,7 +60,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
 async function route(request: IncomingMessage, response: ServerResponse, options: GatewayOptions): Promise<void> {
   const path = (request.url ?? '/').split('?', 1)[0]!;
-  if (path.startsWith('/hook/')) return webhook(request, response, options);
+  if (hookPath.test(path)) return webhook(request, response, options);
   if (path.startsWith('/artifacts/')) return artifact(request, response, options);
   if (path === '/notifications' || path.startsWith('/notifications/'))
     return serveNotifications(request, response, path, options.notifications);
@@ -69,9 +73,13 @@ async function webhook(request: IncomingMessage, response: ServerResponse, optio
   const at = Date.now();
   let body: Buffer;
   try {
-    body = await readBody(request, maxBodyBytes);
+    body = await readBody(request, maxBodyBytes, { budget, until: response });
   } catch (error) {
     if (error instanceof BodyTooLarge) return answerJson(response, 413, 'Request Too Long');
+    if (error instanceof TooManyBodies) {
+      request.resume();
+      return answerJson(response, 503, 'Service Unavailable');
+    }
     throw error;
   }
   const { module, timeoutSeconds } = options.functions.webhook;
@@ -140,7 +148,7 @@ async function artifact(request: IncomingMessage, response: ServerResponse, opti
 
 function answerJson(response: ServerResponse, status: number, message: string): void {
   // What is left of a body that was not read would be taken for the next request.
-  if (status === 413) response.setHeader('connection', 'close');
+  if (status === 413 || status === 503) response.setHeader('connection', 'close');
   answer(response, status, 'application/json', JSON.stringify({ message }));
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -52,6 +53,26 @@ test('git clones, commits and pushes, and the server tells of it', async () => {
     `team/app.git refs/tags/v1 ${'0'.repeat(40)} ${after}`,
   ]);
   assert.ok(server.requests.some(({ command }) => command === 'receive-pack'));
+});
+
+test('a page of somebody else cannot push, even by a name that was pointed at this machine', async () => {
+  const root = mkdtempSync(path.join(tmpdir(), 'sluice-guarded-'));
+  const server = await startGitServer({ root });
+  try {
+    await createRepository(root, 'app', { a: '1' });
+    const status = (headers: Record<string, string>) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const refs = `${server.url}/app.git/info/refs?service=git-receive-pack`;
+        http.get(refs, { headers }, answer => resolve(answer.resume().statusCode)).on('error', reject);
+      });
+    assert.equal(await status({}), 200);
+    assert.equal(await status({ host: 'localhost:1' }), 200);
+    assert.equal(await status({ host: 'rebound.example.com' }), 403);
+    assert.equal(await status({ origin: 'https://example.com' }), 403);
+  } finally {
+    await server.close();
+    rmSync(root, { recursive: true });
+  }
 });
 
 test('paths outside the repositories are not served', async () => {

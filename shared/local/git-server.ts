@@ -10,6 +10,7 @@ import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 import { branchRefs } from './git-repository.ts';
+import { isOwnName } from './http-exchange.ts';
 
 export { commitFiles, createRepository } from './git-repository.ts';
 
@@ -99,6 +100,11 @@ async function answer(
   requests: GitRequest[],
   children: Set<{ kill(): boolean }>,
 ): Promise<void> {
+  // Whoever opens a page of somebody else must not push by it: see isOwnName.
+  if (isOwnName(options.host ?? '127.0.0.1') && (!isOwnName(request.headers.host) || request.headers.origin)) {
+    response.writeHead(403, { 'content-type': 'text/plain' }).end('served to this machine alone, and to no web page\n');
+    return;
+  }
   const url = new URL(request.url ?? '/', 'http://server');
   const [, repository = '', action = ''] = paths.exec(url.pathname) ?? [];
   const service = url.searchParams.get('service') ?? (action.startsWith('git-') ? action : undefined);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { answer, BodyTooLarge, readBody } from './http-exchange.ts';
+import { answer, BodyTooLarge, isOwnName, readBody } from './http-exchange.ts';
 import { readNotification } from './notification-forms.ts';
 import type { Notifications } from './notifications.ts';
 import { notificationEntry, notificationsPage } from './notifications-page.ts';
@@ -41,9 +41,8 @@ function isFromHere(request: IncomingMessage): boolean {
   const { host = '', origin } = request.headers;
   const remote = request.socket.remoteAddress ?? '';
   const loopback = remote === '::1' || /^(::ffff:)?127\./.test(remote);
-  const ownName = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/i.test(host);
   const foreignPage = origin !== undefined && origin !== `http://${host}`;
-  return loopback && ownName && !foreignPage && request.headers['x-forwarded-for'] === undefined;
+  return loopback && isOwnName(host) && !foreignPage && request.headers['x-forwarded-for'] === undefined;
 }
 
 async function receive(
