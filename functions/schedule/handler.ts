@@ -9,6 +9,7 @@ import type { Ports } from '../../shared/ports/ports.ts';
 import { resync } from '../../shared/reconcile/changes.ts';
 import { sendDue } from '../../shared/reconcile/due.ts';
 import { messageOfError } from '../../shared/reconcile/errors.ts';
+import { within } from '../../shared/reconcile/within.ts';
 import { ports } from '../ports.ts';
 import { sweepCluster } from './sweep-cluster.ts';
 
@@ -22,10 +23,18 @@ async function handle(_: EventBridgeEvent<string, unknown>, context: Context): P
   const all = await ports();
   const deadline = Date.now() + context.getRemainingTimeInMillis() - 5_000;
   const clusters = await all.index.clusters();
+  const attempt = async (what: string, act: () => Promise<unknown>) => {
+    try {
+      // A cluster that hangs must not hold the invocation until it is killed, nor anything beside it.
+      await within(Math.max(1, deadline - Date.now()), act());
+    } catch (error) {
+      all.log.error(`could not ${what}`, { error: messageOfError(error) });
+    }
+  };
   await Promise.all([
-    attempt(all, 'send what is due', () => sendDue(all, deadline)),
-    ...clusters.map(cluster => attempt(all, `look at cluster ${cluster.name}`, () => lookAt(cluster, all))),
-    attempt(all, 'tidy the store', () => tidy(all)),
+    attempt('send what is due', () => sendDue(all, deadline)),
+    ...clusters.map(cluster => attempt(`look at cluster ${cluster.name}`, () => lookAt(cluster, all))),
+    attempt('tidy the store', () => tidy(all)),
   ]);
 }
 
@@ -47,14 +56,6 @@ async function tidy(all: Ports): Promise<void> {
   // As long as a cluster may be away: a note is needed until its status can be written.
   await sweepOld(all, notesPrefix, 7 * dayMs);
   await sweepOld(all, pendingPrefix, dayMs);
-}
-
-async function attempt(all: Ports, what: string, act: () => Promise<unknown>): Promise<void> {
-  try {
-    await act();
-  } catch (error) {
-    all.log.error(`could not ${what}`, { error: messageOfError(error) });
-  }
 }
 
 export const handler = middy(handle);

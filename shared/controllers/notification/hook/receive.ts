@@ -1,8 +1,8 @@
 import { ApiError, UnknownCluster } from '../../../ports/cluster.ts';
 import type { Ports } from '../../../ports/ports.ts';
 import { findError, messageOfError } from '../../../reconcile/errors.ts';
+import { within } from '../../../reconcile/within.ts';
 import type { KeptHook } from '../messages.ts';
-import { within } from '../within.ts';
 import { type DeliveryOptions, deliver, type HookAnswer, notFound } from './deliver.ts';
 import { findReceivers, findReceiversOf } from './find.ts';
 import { dropHook, hookLater, keepHook, keptRequest } from './keep.ts';
