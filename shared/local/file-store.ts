@@ -60,9 +60,17 @@ export class FileStore implements Store {
     await Promise.all(keys.map(key => rm(join(this.#objects, pathOfKey(key)), { force: true })));
   }
 
-  /** Removes what writers that died have left behind. For the one host of the directory, when it starts. */
-  async clean(): Promise<void> {
-    await rm(this.#incoming, { recursive: true, force: true });
+  /**
+   * Removes what writers that died have left behind. For the one host of the directory: all of it when nobody writes (at its
+   * start and its end), meanwhile what is older than any writing takes.
+   */
+  async clean(olderThanMs = 0): Promise<void> {
+    if (olderThanMs === 0) return rm(this.#incoming, { recursive: true, force: true });
+    for (const name of await readdir(this.#incoming).catch(absentIsEmpty)) {
+      const path = join(this.#incoming, name);
+      const info = await infoOf(name, path);
+      if (info && Date.now() - info.lastModified > olderThanMs) await rm(path, { force: true });
+    }
   }
 
   async #write(body: Uint8Array | { file: string }): Promise<string> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { globSync, mkdirSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -214,4 +214,19 @@ test('temporary files lie in the state directory, and go with the thread or the 
   mkdirSync(join(dir, 'tmp', '9', 'sluice-artifact-of-a-killed-one'), { recursive: true });
   await startTestHost(t, { dir, threads: 1 });
   assert.deepEqual(litter(), []);
+});
+
+test('what a thread was writing into the store when it died goes with the host, or when it is old', async t => {
+  const dir = scratch(t);
+  const incoming = join(dir, 'store', 'incoming');
+  const host = await startTestHost(t, { dir, threads: 1 });
+  mkdirSync(incoming, { recursive: true });
+  await host.ports.queue.send([message('a', { act: 'half', file: join(dir, 'notes'), label: 'one' })]);
+  await until('it was done', () => host.ports.queue.depth('source') === 0);
+  writeFileSync(join(incoming, 'old'), '');
+  utimesSync(join(incoming, 'old'), 1, 1);
+  await host.ports.store.clean(60_000);
+  assert.deepEqual(readdirSync(incoming), ['one']);
+  await host.close();
+  assert.equal(existsSync(incoming), false);
 });

@@ -181,6 +181,9 @@ class Running {
       if (!this.#closing) ports.log.error('the schedule failed; the next minute tries again', { error });
     });
     ports.queue.expire().catch(error => ports.log.error('old messages could not be dropped', { error }));
+    ports.store
+      .clean(3_600_000)
+      .catch(error => ports.log.error('what died writers left could not be removed', { error }));
     ports.index.expire();
   }
 
@@ -197,6 +200,7 @@ class Running {
     await pool.close();
     await drained;
     for (const source of sources) await source.releaseHeld();
+    await ports.store.clean();
     ports.close();
     unlock();
   }
