@@ -22,8 +22,8 @@ test('the bucket and the table outlive the stack, encrypted, closed, and recover
       RestrictPublicBuckets: true,
     },
   });
-  assert.equal(tables[0].Properties.Replicas[0].PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled, true);
-  assert.equal(tables[0].Properties.Replicas[0].DeletionProtectionEnabled, true);
+  assert.equal(tables[0]?.Properties.Replicas[0].PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled, true);
+  assert.equal(tables[0]?.Properties.Replicas[0].DeletionProtectionEnabled, true);
 });
 
 test('every work queue is FIFO, gives up after three receives, and is seen again soon after a worker died', () => {

@@ -279,7 +279,7 @@ describe('jobsWithTtl', () => {
       of('Job', 'example.com/v1', { spec: { ttlSecondsAfterFinished: 1 } }),
     ]);
     assert.deepEqual([...jobs], ['batch/Job/n/x']);
-    const absent = { get: async () => undefined } as never;
+    const absent = { get: async () => undefined, namespaced: async () => true } as never;
     const ref = { apiVersion: 'batch/v1', kind: 'Job', namespace: 'n', name: 'x' };
     assert.equal((await checkHealth(absent, [ref], { jobsWithTtl: jobs }))[0]?.status, 'Current');
     assert.equal((await checkHealth(absent, [ref]))[0]?.status, 'NotFound');
