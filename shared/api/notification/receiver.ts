@@ -146,8 +146,6 @@ const notBuilt: NotBuilt[] = [
     when: type => !builtReceiverTypes.includes(type as ReceiverType),
     values: `only ${builtReceiverTypes.map(type => `\`${type}\``).join(', ')}`,
   },
-  { path: 'spec.resourceFilter' },
-  { path: 'spec.resources[].filter' },
   { path: 'spec.oidcProviders' },
 ];
 

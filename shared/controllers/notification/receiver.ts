@@ -5,6 +5,7 @@ import { ApiError } from '../../ports/cluster.ts';
 import type { Context, Controller } from '../../reconcile/controller.ts';
 import { classify, RetryError } from '../../reconcile/errors.ts';
 import type { Outcome } from '../../reconcile/outcome.ts';
+import { compileFilters } from './hook/filters.ts';
 import { webhookPath } from './hook/webhook-path.ts';
 
 /** Gives a Receiver its path, from its Secret's token; the index learns it from the status. */
@@ -17,6 +18,8 @@ export const receiverController: Controller<Receiver> = {
 async function reconcile(context: Context<Receiver>): Promise<Outcome> {
   const { object, status } = context;
   context.stage('Reconciliation in progress');
+  // What is wrong there makes the Receiver Stalled, rather than its requests fail.
+  compileFilters(object);
   let token: Buffer;
   try {
     token = await readToken(context);

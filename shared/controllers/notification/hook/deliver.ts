@@ -1,7 +1,10 @@
 import { Receiver } from '../../../api/notification/receiver.ts';
 import type { KubeObject, ObjectKey } from '../../../api/object.ts';
+import { ExpressionError } from '../../../cel/expression.ts';
 import type { Cluster } from '../../../ports/cluster.ts';
 import type { Ports } from '../../../ports/ports.ts';
+import { StalledError } from '../../../reconcile/errors.ts';
+import { compileFilters, FilterFailed, isFiltered, passes, requestBody } from './filters.ts';
 import { receiverTypeOf } from './receiver-types.ts';
 import { HookRejected, type HookRequest } from './request.ts';
 import { requestReconcile } from './request-reconcile.ts';
@@ -54,7 +57,13 @@ export async function deliver(
     log.warn('webhook refused', { error: error.message });
     return { status: 400, message: error.message };
   }
-  const failures = await requestAll(cluster, receiver, { ...delivery, ports, log, ...options });
+  let failures: Error[];
+  try {
+    failures = await requestAll(cluster, receiver, { ...delivery, ports, log, ...options });
+  } catch (error) {
+    if (!(error instanceof FilterFailed || error instanceof StalledError)) throw error;
+    failures = [error];
+  }
   if (failures.length === 0) return { status: 200, message: '' };
   for (const failure of failures) log.error('unable to request reconciliation', { error: failure.message });
   return { status: 500, message: `unable to request reconciliation: ${failures.map(f => f.message).join('; ')}` };
@@ -85,15 +94,21 @@ async function verify(cluster: Cluster, receiver: Receiver, { request }: Deliver
 async function requestAll(
   cluster: Cluster,
   receiver: Receiver,
-  context: { ports: Ports; trace: string; log: Ports['log'] } & DeliveryOptions,
-): Promise<ResourceFailed[]> {
-  const failures: ResourceFailed[] = [];
+  context: { ports: Ports; trace: string; log: Ports['log']; request: HookRequest } & DeliveryOptions,
+): Promise<Error[]> {
+  const failures: Error[] = [];
   const objects = new Map<string, Requested>();
-  const resolved = receiver.spec.resources.map(async resource => {
+  const home = receiver.metadata.namespace ?? '';
+  const filters = compileFilters(receiver);
+  const filtered = receiver.spec.resources.map((_, position) => isFiltered(filters, position));
+  const req = filtered.includes(true) ? requestBody(context.request) : undefined;
+  const resolved = receiver.spec.resources.map(async (resource, position) => {
     try {
-      return await resolveResource(cluster, resource, receiver.metadata.namespace ?? '', context);
+      if (!filtered[position]) return await resolveResource(cluster, resource, home, context);
+      const found = await resolveResource(cluster, resource, home, { ...context, filtered: true });
+      return found.filter(({ object }) => object && passes(filters, position, object, req));
     } catch (error) {
-      if (!(error instanceof ResourceFailed)) throw error;
+      if (!(error instanceof ResourceFailed || error instanceof ExpressionError)) throw error;
       failures.push(error);
       return [];
     }

@@ -178,6 +178,32 @@ describe('a Receiver', () => {
 });
 
 describe('a webhook', () => {
+  it('asks only for what its filters let through', async () => {
+    const spec = {
+      resourceFilter: 'res.metadata.name == req.want',
+      resources: [{ kind: 'GitRepository', name: '*', matchLabels: { team: 'blue' } }],
+    };
+    await receiver('filtered', spec);
+    world.sent();
+    const json = { 'content-type': 'application/json' };
+    assert.equal((await receive('filtered', { body: Buffer.from('{"want":"blue-2"}'), headers: json })).status, 200);
+    assert.deepEqual(
+      world.sent().map(each => each.body.name),
+      ['blue-2'],
+    );
+    assert.equal(
+      (await receive('filtered', { body: Buffer.from('{}'), headers: json })).status,
+      500,
+      'nothing to compare with',
+    );
+    assert.equal(
+      (await receive('filtered', { body: Buffer.from('no'), headers: json })).status,
+      500,
+      'a body that is no JSON',
+    );
+    assert.deepEqual(world.sent(), []);
+  });
+
   it('annotates what it names, and sends it to be reconciled', async () => {
     await receiver('basic');
     world.sent();

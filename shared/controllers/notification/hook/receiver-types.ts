@@ -20,7 +20,8 @@ export function receiverTypeOf(name: string): ReceiverType | undefined {
 export function keptHeaders(): { headers: string[]; secretHeaders: string[] } {
   const types = Object.values(receiverTypes);
   return {
-    headers: [...new Set(types.flatMap(type => type.headers))],
+    // Filters ask whether the body is JSON.
+    headers: [...new Set(['content-type', ...types.flatMap(type => type.headers)])],
     secretHeaders: [...new Set(types.flatMap(type => type.secretHeaders))],
   };
 }

@@ -1,5 +1,5 @@
 import type { Receiver } from '../../../api/notification/receiver.ts';
-import type { TypeRef } from '../../../api/object.ts';
+import type { KubeObject, TypeRef } from '../../../api/object.ts';
 import { ApiError, type Cluster } from '../../../ports/cluster.ts';
 import type { Log } from '../../../ports/ports.ts';
 
@@ -8,6 +8,8 @@ export interface Requested {
   type: TypeRef;
   namespace: string;
   name: string;
+  /** Read only when a filter asks for it. */
+  object?: KubeObject;
 }
 
 /** A resource of the Receiver that could not be resolved or asked; the others are. */
@@ -40,7 +42,7 @@ export async function resolveResource(
   cluster: Cluster,
   resource: Resource,
   home: string,
-  options: { noCrossNamespaceRefs: boolean; log: Log },
+  options: { noCrossNamespaceRefs: boolean; log: Log; filtered?: boolean },
 ): Promise<Requested[]> {
   const namespace = resource.namespace || home;
   const label = `${resource.kind} ${namespace}/${resource.name}`;
@@ -49,7 +51,13 @@ export async function resolveResource(
   const apiVersion = resource.apiVersion || defaultVersions[resource.kind];
   if (!apiVersion) throw new ResourceFailed(`${label}: apiVersion must be specified for kind "${resource.kind}"`);
   const type = { apiVersion, kind: resource.kind };
-  if (resource.name !== '*') return [{ type, namespace, name: resource.name }];
+  if (resource.name !== '*') {
+    const named = { type, namespace, name: resource.name };
+    if (!options.filtered) return [named];
+    const object = await cluster.get<KubeObject>(type, namespace, resource.name);
+    if (!object) throw new ResourceFailed(`${label}: not found`);
+    return [{ ...named, object }];
+  }
   if (!resource.matchLabels)
     throw new ResourceFailed(`${label}: matchLabels field not set when using wildcard '*' as name`);
   const labelSelector = Object.entries(resource.matchLabels)
@@ -62,5 +70,5 @@ export async function resolveResource(
   });
   if (list.items.length === 0)
     options.log.warn('no object has the labels that the Receiver selects', { resource: label, labels: labelSelector });
-  return list.items.map(item => ({ type, namespace, name: item.metadata.name }));
+  return list.items.map(item => ({ type, namespace, name: item.metadata.name, object: { ...item, ...type } }));
 }
