@@ -25,10 +25,38 @@ if (onApiserver) await buildBinaries(line => process.stderr.write(`${line} (once
 // Scenarios mostly wait (for intervals, retries, an outage's end), so more of them than cores run side by side.
 const concurrency = availableParallelism() + 2;
 
+// In a process group of its own, so that what a test leaves behind ends with it.
 const child = spawn(
   process.execPath,
-  ['--test', `--test-concurrency=${concurrency}`, '--test-timeout=240000', ...flags, ...files],
-  { cwd: root, stdio: 'inherit', env: { ...process.env, SLUICE_TEST_TARGET: onApiserver ? 'apiserver' : 'sandbox' } },
+  ['--test', '--test-force-exit', `--test-concurrency=${concurrency}`, '--test-timeout=240000', ...flags, ...files],
+  {
+    cwd: root,
+    stdio: 'inherit',
+    detached: true,
+    env: { ...process.env, SLUICE_TEST_TARGET: onApiserver ? 'apiserver' : 'sandbox' },
+  },
 );
-child.on('exit', (code, signal) => process.exit(signal ? 1 : (code ?? 1)));
+
+/** Far beyond what a run takes. A run that hangs is a failed one, and says so, instead of holding who waits for it. */
+const limitMinutes = 30;
+const limit = setTimeout(() => {
+  console.error(`The tests have not ended within ${limitMinutes} minutes and are stopped.`);
+  killGroup();
+  process.exit(1);
+}, limitMinutes * 60_000);
+
+child.on('exit', (code, signal) => {
+  clearTimeout(limit);
+  killGroup();
+  process.exit(signal ? 1 : (code ?? 1));
+});
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
+process.on('exit', killGroup);
+
+function killGroup(): void {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    // Nothing is left of it.
+  }
+}

@@ -9,7 +9,7 @@ import { type Host, startHost } from '../../shared/local/host.ts';
 describe('artifact function, behind the local gateway', () => {
   let host: Host;
   let url: string;
-  const dir = scratch({ after });
+  const dir = scratch();
   const bytes = randomBytes(3_000_000);
   const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
   before(async () => {

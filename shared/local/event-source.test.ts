@@ -13,7 +13,7 @@ function message(group: string, body: Record<string, unknown>): QueueMessage {
 }
 
 test('the storm of one cluster, whose API server is slow, does not hold up the push of another', async t => {
-  const dir = scratch(t);
+  const dir = scratch();
   const file = join(dir, 'notes');
   const host = await startTestHost(t, { dir, concurrency: { source: 4 } });
   const storm = Array.from({ length: 2000 }, (_, n) =>
@@ -28,7 +28,7 @@ test('the storm of one cluster, whose API server is slow, does not hold up the p
 });
 
 test('a clock that jumps ahead does not deliver what is in flight a second time', async t => {
-  const dir = scratch(t);
+  const dir = scratch();
   const file = join(dir, 'notes');
   let ahead = 0;
   const host = await startTestHost(t, { dir, clock: { now: () => Date.now() + ahead } });
@@ -43,7 +43,7 @@ test('a clock that jumps ahead does not deliver what is in flight a second time'
 });
 
 test('a message that kills its thread again and again takes nobody along', async t => {
-  const dir = scratch(t);
+  const dir = scratch();
   const file = join(dir, 'notes');
   let ahead = 0;
   const host = await startTestHost(t, { dir, threads: 1, clock: { now: () => Date.now() + ahead } });
@@ -65,7 +65,7 @@ test('a message that kills its thread again and again takes nobody along', async
 });
 
 test('stops and ends of the host do not count as failures of what was in flight, three times', async t => {
-  const dir = scratch(t);
+  const dir = scratch();
   const queue = new SqliteQueue(join(dir, 'queue.db'), systemClock);
   t.after(() => queue.close());
   await queue.send([message('c/GitRepository/ns/a', {})]);
@@ -83,7 +83,7 @@ test('stops and ends of the host do not count as failures of what was in flight,
 });
 
 test('a file of the version before is taken over, with what it holds', async t => {
-  const file = join(scratch(t), 'queue.db');
+  const file = join(scratch(), 'queue.db');
   const old = new DatabaseSync(file);
   old.exec(`
     CREATE TABLE messages (

@@ -9,7 +9,7 @@ import { type Host, type Observation, startHost } from './host.ts';
 
 describe('gateway', () => {
   let host: Host;
-  const dir = scratch({ after });
+  const dir = scratch();
   const seen: Observation[] = [];
   before(async () => {
     host = await startHost({ dir, threads: 1, functions: fixtureFunctions, observe: one => seen.push(one) });

@@ -14,7 +14,7 @@ function message(group: string, body: Record<string, unknown>, queue: QueueMessa
 }
 
 test('messages of a group run one after the other, in order; groups run beside each other on all threads', async t => {
-  const dir = scratch(t);
+  const dir = scratch();
   const file = join(dir, 'notes');
   const host = await startTestHost(t, { dir, concurrency: { source: 8 } });
   const groups = ['a', 'b', 'c', 'd'];
@@ -47,7 +47,7 @@ test('messages of a group run one after the other, in order; groups run beside e
 });
 
 test('the event is what the event source mapping makes of a message, with a deadline', async t => {
-  const dir = scratch(t);
+  const dir = scratch();
   const file = join(dir, 'notes');
   const host = await startTestHost(t, { dir });
   const sent = message('group 1', { act: 'tell', file, label: 'x 🚀' });
@@ -65,7 +65,7 @@ test('the event is what the event source mapping makes of a message, with a dead
 });
 
 test('what fails comes again, and is given up after three times; its group goes on', async t => {
-  const dir = scratch(t);
+  const dir = scratch();
   const file = join(dir, 'notes');
   let ahead = 0;
   const host = await startTestHost(t, { dir, clock: { now: () => Date.now() + ahead } });
@@ -102,7 +102,7 @@ test('what fails comes again, and is given up after three times; its group goes 
 });
 
 test('a thread that crashes is replaced, and what it held is done by another', async t => {
-  const dir = scratch(t);
+  const dir = scratch();
   const file = join(dir, 'notes');
   const host = await startTestHost(t, { dir, threads: 1 });
   await host.ports.queue.send([
@@ -115,7 +115,7 @@ test('a thread that crashes is replaced, and what it held is done by another', a
 });
 
 test('a function that outlives its timeout loses its thread, after the others on it have finished', async t => {
-  const dir = scratch(t);
+  const dir = scratch();
   const file = join(dir, 'notes');
   const functions = { ...fixtureFunctions, source: { ...fixtureFunctions.source, timeoutSeconds: 1 } };
   let ahead = 0;
@@ -136,7 +136,7 @@ test('a function that outlives its timeout loses its thread, after the others on
 });
 
 test('a stop gives back what is not finished; the next start takes it up at once', async t => {
-  const dir = scratch(t);
+  const dir = scratch();
   const file = join(dir, 'notes');
   const host = await startTestHost(t, { dir });
   await host.ports.queue.send([message('a', { act: 'hang', file, label: 'long' })]);
@@ -147,7 +147,7 @@ test('a stop gives back what is not finished; the next start takes it up at once
 });
 
 test('a delayed message comes when its time has come', async t => {
-  const dir = scratch(t);
+  const dir = scratch();
   const file = join(dir, 'notes');
   const host = await startTestHost(t, { dir });
   // The fixture's timer function is a worker: it gets the forwarded message as its body.
@@ -157,7 +157,7 @@ test('a delayed message comes when its time has come', async t => {
 });
 
 test('messages sent by another process are found', async t => {
-  const dir = scratch(t);
+  const dir = scratch();
   const file = join(dir, 'notes');
   await startTestHost(t, { dir });
   const queue = new URL('./sqlite-queue.ts', import.meta.url).href;
@@ -171,7 +171,7 @@ test('messages sent by another process are found', async t => {
 });
 
 test('the schedule is called at the start, with an EventBridge event', async t => {
-  const dir = scratch(t);
+  const dir = scratch();
   await startTestHost(t, { dir });
   const file = join(dir, 'schedule.jsonl');
   await until('it was called', () => linesOf(file).length > 0);
@@ -181,7 +181,7 @@ test('the schedule is called at the start, with an EventBridge event', async t =
 });
 
 test('one host per state directory; the lock of a killed one does not hold', async t => {
-  const dir = scratch(t);
+  const dir = scratch();
   const fixture = fileURLToPath(new URL('./fixture/start-host.ts', import.meta.url));
   const script = `
     const { fixtureFunctions } = await import(${JSON.stringify(fixture)});
@@ -200,7 +200,7 @@ test('one host per state directory; the lock of a killed one does not hold', asy
 });
 
 test('temporary files lie in the state directory, and go with the thread or the host that made them', async t => {
-  const dir = scratch(t);
+  const dir = scratch();
   const file = join(dir, 'notes');
   const litter = () => globSync('tmp/*/sluice-artifact-*', { cwd: dir });
   const host = await startTestHost(t, { dir, threads: 1 });
@@ -217,7 +217,7 @@ test('temporary files lie in the state directory, and go with the thread or the 
 });
 
 test('what a thread was writing into the store when it died goes with the host, or when it is old', async t => {
-  const dir = scratch(t);
+  const dir = scratch();
   const incoming = join(dir, 'store', 'incoming');
   const host = await startTestHost(t, { dir, threads: 1 });
   mkdirSync(incoming, { recursive: true });

@@ -7,8 +7,8 @@ import { fileLog, onLogLine, rotateLog } from './log.ts';
 
 const clock = { now: () => Date.UTC(2026, 0, 2) };
 
-test('a line holds time, level, message and fields; errors with code and cause; nothing below the level', t => {
-  const file = join(scratch(t), 'logs', 'x.log');
+test('a line holds time, level, message and fields; errors with code and cause; nothing below the level', () => {
+  const file = join(scratch(), 'logs', 'x.log');
   const log = fileLog(file, clock, 'warn').with({ trace: 't' });
   const cause = Object.assign(new Error('inner'), { code: 'X' });
   log.info('not this');
@@ -23,16 +23,16 @@ test('a line holds time, level, message and fields; errors with code and cause; 
   assert.equal(statSync(file).mode & 0o777, 0o600);
 });
 
-test('fields that are named as credentials are left out, at any depth', t => {
-  const file = join(scratch(t), 'x.log');
+test('fields that are named as credentials are left out, at any depth', () => {
+  const file = join(scratch(), 'x.log');
   fileLog(file, clock).info('x', { token: 'hunter2', headers: { Authorization: 'Bearer hunter2' }, name: 'kept' });
   const text = linesOf(file).join();
   assert.doesNotMatch(text, /hunter2/);
   assert.match(text, /kept/);
 });
 
-test('lines can be listened to, and a large file is set aside', t => {
-  const file = join(scratch(t), 'x.log');
+test('lines can be listened to, and a large file is set aside', () => {
+  const file = join(scratch(), 'x.log');
   const heard: unknown[] = [];
   const stop = onLogLine(line => heard.push(line.message));
   const stopFew = onLogLine(line => heard.push(`wanted ${line.message}`), new Set(['two']));

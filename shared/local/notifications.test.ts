@@ -52,7 +52,7 @@ const generic = {
 
 describe('notifications', () => {
   let host: Host;
-  const dir = scratch({ after });
+  const dir = scratch();
   before(async () => {
     host = await startHost({ dir, threads: 1, functions: fixtureFunctions });
   });
