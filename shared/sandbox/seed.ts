@@ -20,10 +20,24 @@ const kubernetesService: KubeObject = {
   },
 };
 
+/** Classes of pods that nothing else may push aside. */
+const priorityClasses: KubeObject[] = [
+  ['system-cluster-critical', 2_000_000_000, 'For pods of the cluster itself; they may move to other nodes.'],
+  ['system-node-critical', 2_000_001_000, 'For pods of a node itself; they must stay on it.'],
+].map(([name, value, description]) => ({
+  apiVersion: 'scheduling.k8s.io/v1',
+  kind: 'PriorityClass',
+  metadata: { name: String(name) },
+  value,
+  description,
+  preemptionPolicy: 'PreemptLowerPriority',
+}));
+
 /** Creates what every cluster has, as far as it is missing. */
 export function seed(kernel: Kernel): void {
   for (const name of namespaces) ensure(kernel, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
   for (const role of bootstrapRoles) ensure(kernel, role);
+  for (const priority of priorityClasses) ensure(kernel, priority);
   ensure(kernel, kubernetesService);
 }
 

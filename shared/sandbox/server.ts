@@ -11,6 +11,7 @@ import { DefinitionController } from './control/definitions.ts';
 import { EventExpiry } from './control/event-expiry.ts';
 import { GarbageCollector } from './control/garbage.ts';
 import { NamespaceController } from './control/namespaces.ts';
+import { StorageProtection } from './control/protection.ts';
 import type { Kernel } from './crud/kernel.ts';
 import { Discovery } from './discovery.ts';
 import { handler } from './http/handler.ts';
@@ -101,7 +102,14 @@ function startParts(kernel: Kernel, simulate: boolean): { stop(): void }[] {
   const namespaces = new NamespaceController(kernel);
   for (const { name, object } of [...kernel.store.collection('/namespaces').entries()])
     if (!object.metadata.deletionTimestamp) namespaces.ensureServiceAccount(name);
-  const parts = [definitions, aggregation, namespaces, new GarbageCollector(kernel), new EventExpiry(kernel)];
+  const parts = [
+    definitions,
+    aggregation,
+    namespaces,
+    new GarbageCollector(kernel),
+    new StorageProtection(kernel),
+    new EventExpiry(kernel),
+  ];
   return simulate ? [startSimulation(simulationApi(kernel)), ...parts] : parts;
 }
 

@@ -46,7 +46,7 @@ function allocateAddress(service: KubeObject, kernel: Kernel): void {
           type: 'FieldValueInvalid',
           field: 'spec.clusterIPs',
           value: [spec.clusterIP],
-          detail: 'failed to allocate IP ' + `${spec.clusterIP}: provided IP is already allocated`,
+          detail: `failed to allocate IP ${spec.clusterIP}: provided IP is already allocated`,
         },
       ]);
   } else {
@@ -93,6 +93,8 @@ export function releaseOnTypeChange(service: KubeObject, live: KubeObject, kerne
   } else allocateService(service, kernel);
   const oldPorts = (old.ports ?? []) as ServicePort[];
   if (spec.type !== 'NodePort' && spec.type !== 'LoadBalancer') {
+    if (!spec.externalIPs?.length && spec.externalTrafficPolicy === old.externalTrafficPolicy)
+      delete spec.externalTrafficPolicy;
     if (old.type === 'NodePort' || old.type === 'LoadBalancer')
       for (const port of spec.ports ?? [])
         if (oldPorts.some(before => before.nodePort === port.nodePort)) delete port.nodePort;

@@ -1,11 +1,19 @@
 import type { KubeObject } from '../../api/object.ts';
-import { forbidden } from '../faults.ts';
-import type { Kernel, Target } from './kernel.ts';
-import { podQualityOfService } from './pod-quality.ts';
+import { sameValue } from '../objects/same-value.ts';
+import { type Kernel, type Target, timestamp } from './kernel.ts';
+import { admitPod } from './pod-admission.ts';
 import { allocateService, releaseOnTypeChange } from './service-addresses.ts';
 import { completeNames, settleDefinition } from './settle-definition.ts';
 
 type Prepare = (object: KubeObject, kernel: Kernel, live: KubeObject | undefined) => void;
+
+/** Finalizers that keep storage while it is used. */
+export const claimProtection = 'kubernetes.io/pvc-protection';
+export const volumeProtection = 'kubernetes.io/pv-protection';
+
+function protect({ metadata }: KubeObject, finalizer: string): void {
+  if (!metadata.finalizers?.includes(finalizer)) metadata.finalizers = [...(metadata.finalizers ?? []), finalizer];
+}
 
 /** What the API server itself writes into new objects of some built-in kinds, before they are validated. By storage key. */
 const onCreate: Record<string, Prepare> = {
@@ -13,16 +21,18 @@ const onCreate: Record<string, Prepare> = {
     namespace.spec = { ...namespace.spec, finalizers: ['kubernetes'] };
     namespace.status = { phase: 'Active' };
   },
-  '/pods': preparePod,
+  '/pods': admitPod,
   '/services': (service, kernel) => {
     allocateService(service, kernel);
     service.status = { loadBalancer: {} };
   },
   '/persistentvolumeclaims': claim => {
     claim.status = { phase: 'Pending' };
+    protect(claim, claimProtection);
   },
-  '/persistentvolumes': volume => {
-    volume.status = { phase: 'Pending' };
+  '/persistentvolumes': (volume, kernel) => {
+    volume.status = { phase: 'Pending', lastPhaseTransitionTime: timestamp(kernel.now()) };
+    protect(volume, volumeProtection);
   },
   'batch/jobs': prepareJob,
   'apps/replicasets': object => {
@@ -68,7 +78,19 @@ const onWrite: Record<string, Prepare> = {
   '/services': (service, kernel, live) => {
     if (live) releaseOnTypeChange(service, live, kernel);
   },
+  'apps/daemonsets': (set, _, live) => {
+    if (live) countTemplates(set, live);
+  },
 };
+
+const templateGeneration = 'deprecated.daemonset.template.generation';
+
+/** Counts the changes of a daemon set's template, as very old clients expect it. */
+function countTemplates(set: KubeObject, live: KubeObject): void {
+  const before = Number(live.metadata.annotations?.[templateGeneration] ?? 0);
+  const count = sameValue(set.spec?.template, live.spec?.template) ? before : before + 1;
+  if (count > 0) set.metadata.annotations = { ...set.metadata.annotations, [templateGeneration]: String(count) };
+}
 
 /** Kinds whose status a client may write along with the object. */
 const ownStatus = new Set(['/nodes', '/events']);
@@ -105,38 +127,6 @@ function mergeStringData(secret: KubeObject): void {
   ]);
   secret.data = { ...secret.data, ...Object.fromEntries(encoded) };
   delete secret.stringData;
-}
-
-function preparePod(pod: KubeObject, kernel: Kernel): void {
-  pod.spec ??= {};
-  const { spec } = pod;
-  const namespace = pod.metadata.namespace ?? '';
-  const account: string = spec.serviceAccountName || spec.serviceAccount || 'default';
-  spec.serviceAccountName = account;
-  spec.serviceAccount = account;
-  if (!kernel.store.get('/serviceaccounts', namespace, account))
-    throw forbidden(
-      { group: '', plural: 'pods' },
-      pod.metadata.name,
-      `error looking up service account ${namespace}/${account}: serviceaccount "${account}" not found`,
-    );
-  spec.priority ??= 0;
-  spec.preemptionPolicy ??= 'PreemptLowerPriority';
-  spec.tolerations = [...(spec.tolerations ?? []), ...missingTolerations(spec.tolerations ?? [])];
-  pod.status = { phase: 'Pending', qosClass: podQualityOfService(spec) };
-}
-
-interface Toleration {
-  key?: string;
-  effect?: string;
-}
-
-/** A pod stays on a node in trouble for five minutes, unless it says otherwise. */
-function missingTolerations(given: Toleration[]): object[] {
-  const keys = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'];
-  return keys
-    .filter(key => !given.some(one => (!one.key || one.key === key) && (!one.effect || one.effect === 'NoExecute')))
-    .map(key => ({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 }));
 }
 
 /** A job's pods are told apart by the job's uid, unless `manualSelector` says that the author sees to it. */
