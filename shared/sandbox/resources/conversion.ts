@@ -64,7 +64,11 @@ function autoscalerToV1(object: KubeObject): KubeObject {
     apiVersion: 'autoscaling/v1',
     metadata: { ...object.metadata, ...(Object.keys(annotations).length > 0 ? { annotations } : {}) },
     spec: { ...spec, ...(target === undefined ? {} : { targetCPUUtilizationPercentage: target }) },
-    status: { ...status, ...(percentage === undefined ? {} : { currentCPUUtilizationPercentage: percentage }) },
+    status: {
+      currentReplicas: 0,
+      ...status,
+      ...(percentage === undefined ? {} : { currentCPUUtilizationPercentage: percentage }),
+    },
   };
 }
 

@@ -8,6 +8,7 @@ import { workloadPrinters } from './workloads.ts';
 
 /** The creation time itself, not how long ago: kinds for which Kubernetes has no printer of its own. */
 const createdAt: Printer = {
+  nothing: 'null',
   columns: columnsOf('Name|Created At').map(column =>
     column.name === 'Created At' ? { ...column, type: 'date' } : column,
   ),

@@ -13,6 +13,8 @@ export interface Column {
 /** How a kind is printed. */
 export interface Printer {
   columns: Column[];
+  /** What stands for no rows, where it is not an empty list. */
+  nothing?: 'null';
   cells(object: KubeObject, now: Date): unknown[];
 }
 

@@ -24,14 +24,17 @@ export function tableOf(target: Target, objects: KubeObject[], options: TableOpt
     apiVersion: `meta.k8s.io/${options.version}`,
     metadata: objects.length === 1 ? { resourceVersion: objects[0]!.metadata.resourceVersion } : {},
     columnDefinitions: options.headers ? printer.columns.map(described) : null,
-    rows: objects.map(object => ({
-      cells: printer.cells(object, options.now),
-      ...(options.include === 'None' ? {} : { object: included(object, options) }),
-    })),
+    rows: rowsOf(printer, objects, options),
   };
 }
 
-function included(object: KubeObject, options: TableOptions): object {
+function rowsOf(printer: Printer, objects: KubeObject[], options: TableOptions): object[] | null {
+  if (objects.length === 0 && printer.nothing === 'null') return null;
+  return objects.map(object => ({ cells: printer.cells(object, options.now), object: included(object, options) }));
+}
+
+function included(object: KubeObject, options: TableOptions): object | null {
+  if (options.include === 'None') return null;
   if (options.include === 'Object') return object;
   return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${options.version}`, metadata: object.metadata };
 }
