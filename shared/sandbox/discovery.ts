@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { reviewResources } from './resources/builtin.ts';
 import { compareVersions } from './resources/custom.ts';
 import { apiVersionOf, type ResourceDefinition, type VersionDefinition } from './resources/definition.ts';
@@ -104,7 +105,9 @@ export class Discovery {
       kind: 'APIResourceList',
       apiVersion: 'v1',
       groupVersion: apiVersionOf(group, version),
-      resources: resources.sort((a, b) => (String(a.name) < String(b.name) ? -1 : 1)),
+      resources: this.#served(group, version).some(({ definition }) => definition.builtin)
+        ? resources.sort((a, b) => (String(a.name) < String(b.name) ? -1 : 1))
+        : resources,
     };
   }
 
@@ -157,11 +160,9 @@ interface Subresource {
 /** status, scale and the others, as discovery lists them. */
 function subresourcesOf({ definition, version }: Served): Subresource[] {
   const readWrite = ['get', 'patch', 'update'];
-  return [
-    ...version.subresources,
-    ...(version.scale ? [{ name: 'scale', ...scaleKind, verbs: readWrite }] : []),
-    ...(version.status ? [{ name: 'status', kind: definition.kind, verbs: readWrite }] : []),
-  ];
+  const scale = version.scale ? [{ name: 'scale', ...scaleKind, verbs: readWrite }] : [];
+  const status = version.status ? [{ name: 'status', kind: definition.kind, verbs: readWrite }] : [];
+  return [...version.subresources, ...(definition.builtin ? [...scale, ...status] : [...status, ...scale])];
 }
 
 function legacyEntries(served: Served): Record<string, unknown>[] {
@@ -188,11 +189,7 @@ function legacyEntries(served: Served): Record<string, unknown>[] {
 
 function storageHash(definition: ResourceDefinition): string {
   const text = `${definition.group}/${definition.storageVersion}/${definition.kind}`;
-  let hash = 0xcbf29ce484222325n;
-  for (const byte of Buffer.from(text)) hash = ((hash ^ BigInt(byte)) * 0x100000001b3n) & 0xffffffffffffffffn;
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64BE(hash);
-  return bytes.toString('base64');
+  return createHash('sha256').update(text).digest().subarray(0, 8).toString('base64');
 }
 
 function aggregatedEntry(served: Served, group: string, version: string): Record<string, unknown> {

@@ -1,12 +1,6 @@
 import type { KubeObject } from '../../api/object.ts';
 import { compileSchema } from '../objects/schema.ts';
-import {
-  allVerbs,
-  apiVersionOf,
-  type PrinterColumn,
-  type ResourceDefinition,
-  type VersionDefinition,
-} from './definition.ts';
+import { apiVersionOf, type PrinterColumn, type ResourceDefinition, type VersionDefinition } from './definition.ts';
 
 interface CrdVersion {
   name: string;
@@ -59,7 +53,7 @@ export function customDefinition(crd: KubeObject): ResourceDefinition {
     storageVersion: storage.name,
     storageKey: `${spec.group}/${spec.names.plural}`,
     builtin: false,
-    verbs: allVerbs,
+    verbs: ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'],
     hasGeneration: true,
     convert,
     toStorage: object => convert(object, storage.name),
