@@ -64,8 +64,11 @@ export function notFound(resource: Named, name: string): Fault {
 
 /** The path itself leads nowhere: an unknown group, version or resource. */
 export function noSuchPath(): Fault {
-  return new Fault(404, 'NotFound', 'the server could not find the requested resource', {});
+  return new NoSuchPath(404, 'NotFound', 'the server could not find the requested resource', {});
 }
+
+/** Told as a text, not as a Status, where not even the group is known. */
+export class NoSuchPath extends Fault {}
 
 export function alreadyExists(resource: Named, name: string): Fault {
   return new Fault(409, 'AlreadyExists', `${qualified(resource)} "${name}" already exists`, about(resource, name));
@@ -95,7 +98,7 @@ export function unauthorized(): Fault {
 }
 
 export function methodNotAllowed(): Fault {
-  return new Fault(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource');
+  return new Fault(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
 }
 
 export function tooLarge(message: string): Fault {
@@ -106,12 +109,9 @@ export function expired(message: string): Fault {
   return new Fault(410, 'Expired', message);
 }
 
-export function unsupportedMediaType(given: string, supported: string[]): Fault {
-  return new Fault(
-    415,
-    'UnsupportedMediaType',
-    `the body of the request was in an unknown format - accepted media types include: ${supported.join(', ')}${given ? ` (got ${given})` : ''}`,
-  );
+export function unsupportedMediaType(supported: string[]): Fault {
+  const message = `the body of the request was in an unknown format - accepted media types include: ${supported.join(', ')}`;
+  return new Fault(415, 'UnsupportedMediaType', message);
 }
 
 export function notAcceptable(supported: string[]): Fault {
@@ -124,7 +124,7 @@ export function invalid(group: string, kind: string, name: string, errors: Field
   return new Fault(422, 'Invalid', `${group ? `${kind}.${group}` : kind} "${name}" is invalid: ${errorsText(errors)}`, {
     ...(name ? { name } : {}),
     ...(group ? { group } : {}),
-    kind,
+    ...(kind ? { kind } : {}),
     causes,
   });
 }

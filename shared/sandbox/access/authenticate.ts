@@ -23,7 +23,9 @@ function impersonated(headers: IncomingHttpHeaders, user: User, authorizer: Auth
   const groups = many(headers['impersonate-group']);
   if (!name) {
     if (groups.length > 0 || headers['impersonate-uid'])
-      throw badRequest('requested impersonation without impersonating a user');
+      throw badRequest(
+        `requested &user.DefaultInfo{Name:"", UID:${JSON.stringify(one(headers['impersonate-uid']) ?? '')}, Groups:[]string{${groups.map(group => JSON.stringify(group)).join(', ')}}, Extra:map[string][]string(nil)} without impersonating a user name`,
+      );
     return undefined;
   }
   const account = serviceAccountOf(name);

@@ -37,22 +37,27 @@ export class Reviews {
     this.#tokens = tokens;
   }
 
-  answer(kind: string, body: unknown, user: User): Record<string, unknown> {
+  answer(kind: string, body: unknown, user: User, namespace: string): Record<string, unknown> {
     const parsed = Review.safeParse(body);
     if (!parsed.success) throw badRequest(`the body of the request is no ${kind}: ${z.prettifyError(parsed.error)}`);
     const review = parsed.data;
     switch (kind) {
       case 'SelfSubjectReview':
-        return { ...review, metadata: this.#created(), status: { userInfo: userInfo(user) } };
+        return { metadata: this.#created(), status: { userInfo: userInfo(user) } };
       case 'TokenReview':
         return { ...review, status: this.#reviewToken(String(review.spec.token ?? '')) };
       case 'SelfSubjectRulesReview':
         return { ...review, status: this.#rules(user, String(review.spec.namespace ?? '')) };
       case 'SelfSubjectAccessReview':
-        return { ...review, status: this.#access(kind, review.spec, user) };
+        return { ...review, status: this.#access(review.spec, user) };
       default:
-        return { ...review, status: this.#access(kind, review.spec, undefined) };
+        return this.#others(review, kind.startsWith('Local') ? namespace : undefined);
     }
+  }
+
+  #others(review: z.infer<typeof Review>, namespace: string | undefined): Record<string, unknown> {
+    const status = this.#access(review.spec, undefined, namespace);
+    return { ...review, ...(namespace ? { metadata: { ...review.metadata, namespace } } : {}), status };
   }
 
   #created(): Record<string, unknown> {
@@ -61,18 +66,30 @@ export class Reviews {
 
   #reviewToken(token: string): Record<string, unknown> {
     const user = this.#tokens.userOf(token);
-    return user ? { authenticated: true, user: userInfo(user) } : { error: 'the token is not valid', user: {} };
+    return user ? { authenticated: true, user: userInfo(user) } : { error: 'invalid bearer token', user: {} };
   }
 
-  #access(kind: string, spec: unknown, self: User | undefined): Record<string, unknown> {
+  #access(spec: unknown, self: User | undefined, namespace?: string): Record<string, unknown> {
     const parsed = AccessSpec.safeParse(spec);
     if (!parsed.success) throw badRequest(`spec: ${z.prettifyError(parsed.error)}`);
     const { resourceAttributes, nonResourceAttributes, user, groups } = parsed.data;
     const attributes: ResourceAttributes | PathAttributes | null | undefined =
       resourceAttributes ?? nonResourceAttributes;
-    if (!attributes) throw incomplete(kind);
+    if (!attributes)
+      throw incomplete(
+        'spec.resourceAttributes',
+        null,
+        'exactly one of nonResourceAttributes or resourceAttributes must be specified',
+      );
     const subject = self ?? { name: user ?? '', groups: groups ?? [] };
-    if (!subject.name && subject.groups.length === 0) throw incomplete(kind);
+    if (!subject.name && subject.groups.length === 0)
+      throw incomplete('spec.user', '', 'at least one of user or group must be specified');
+    if (namespace !== undefined && resourceAttributes && resourceAttributes.namespace !== namespace)
+      throw incomplete(
+        'spec.resourceAttributes.namespace',
+        resourceAttributes.namespace,
+        'must match metadata.namespace',
+      );
     const decision = this.#authorizer.authorize(subject, attributes);
     return { allowed: decision.allowed, ...(decision.allowed && decision.reason ? { reason: decision.reason } : {}) };
   }
@@ -92,11 +109,9 @@ export class Reviews {
   }
 }
 
-function incomplete(kind: string): Fault {
-  const detail = 'exactly one of nonResourceAttributes or resourceAttributes must be specified';
-  return invalid('authorization.k8s.io', kind, '', [
-    { type: 'FieldValueInvalid', field: 'spec.resourceAttributes', detail },
-  ]);
+function incomplete(field: string, value: unknown, detail: string): Fault {
+  // The API server names no kind here.
+  return invalid('authorization.k8s.io', '', '', [{ type: 'FieldValueInvalid', field, value, detail }]);
 }
 
 function userInfo(user: User): Record<string, unknown> {

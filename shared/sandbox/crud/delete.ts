@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import type { KubeObject } from '../../api/object.ts';
-import { badRequest, conflict, forbidden, invalid } from '../faults.ts';
+import { conflict, forbidden, invalid } from '../faults.ts';
+import type { FieldError } from '../objects/field-error.ts';
 import type { ResourceDefinition } from '../resources/definition.ts';
 import type { Entry } from '../store/collection.ts';
 import { clone } from './clone.ts';
 import { mayBeRemoved } from './deletion-state.ts';
 import { type Kernel, timestamp } from './kernel.ts';
+import { cleanup } from './settle-definition.ts';
 
 /** metav1.DeleteOptions, from the body or the query. */
 export const DeleteOptions = z.object({
@@ -47,8 +49,10 @@ export function deleteEntry(
   if (next.metadata.finalizers.length === 0) delete next.metadata.finalizers;
   mark(kernel, definition, next, options);
   if (mayBeRemoved(next)) {
-    const last = dryRun ? entry : kernel.store.remove({ ...entry, object: next });
-    return { object: last.object, removed: true };
+    // What nothing held back was never marked: only a pod's end, which takes its time, shows in its last state.
+    const unmarked = !entry.object.metadata.deletionTimestamp && definition.storageKey !== '/pods';
+    const last = unmarked ? entry : { ...entry, object: next };
+    return { object: dryRun ? last.object : kernel.store.remove(last).object, removed: true };
   }
   if (dryRun || sameMarks(entry.object, next)) return { object: next, removed: false };
   return { object: kernel.store.put(definition.storageKey, next).object, removed: false };
@@ -59,25 +63,26 @@ function checkPreconditions(definition: ResourceDefinition, entry: Entry, option
   const { metadata } = entry.object;
   if (uid && uid !== metadata.uid)
     throw conflict(
-      definition,
+      { group: '', plural: definition.kind },
       entry.name,
       `the UID in the precondition (${uid}) does not match the UID in record (${metadata.uid}). The object might have been deleted and then recreated`,
     );
   if (resourceVersion && resourceVersion !== metadata.resourceVersion)
     throw conflict(
-      definition,
+      { group: '', plural: definition.kind },
       entry.name,
       `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${metadata.resourceVersion}). The object might have been modified`,
     );
-  if (options.orphanDependents !== undefined && options.orphanDependents !== null && options.propagationPolicy)
-    throw badRequest('orphanDependents and deletionPropagation cannot be both set');
 }
 
 const policies = ['Foreground', 'Background', 'Orphan'];
 
-function checkPolicy({ propagationPolicy }: DeleteOptions): void {
-  if (!propagationPolicy || policies.includes(propagationPolicy)) return;
-  const supported = policies.map(policy => JSON.stringify(policy)).join(', ');
+function checkPolicy({ propagationPolicy, orphanDependents }: DeleteOptions): void {
+  if (!propagationPolicy) return;
+  if (typeof orphanDependents === 'boolean')
+    throw invalid('meta.k8s.io', 'DeleteOptions', '', [bothPolicies(propagationPolicy)]);
+  if (policies.includes(propagationPolicy)) return;
+  const supported = [...policies, 'nil'].map(policy => JSON.stringify(policy)).join(', ');
   throw invalid('meta.k8s.io', 'DeleteOptions', '', [
     {
       type: 'FieldValueNotSupported',
@@ -86,6 +91,11 @@ function checkPolicy({ propagationPolicy }: DeleteOptions): void {
       detail: `supported values: ${supported}`,
     },
   ]);
+}
+
+function bothPolicies(value: string): FieldError {
+  const detail = 'orphanDependents and deletionPropagation cannot be both set';
+  return { type: 'FieldValueInvalid', field: 'propagationPolicy', value, detail };
 }
 
 function finalizersFor(definition: ResourceDefinition, entry: Entry, options: DeleteOptions): string[] {
@@ -106,6 +116,8 @@ const definitionsKey = 'apiextensions.k8s.io/customresourcedefinitions';
 function markDefinition(kernel: Kernel, crd: KubeObject): void {
   const now = timestamp(kernel.now());
   crd.metadata.deletionTimestamp = now;
+  if (!crd.metadata.finalizers?.includes(cleanup))
+    crd.metadata.finalizers = [...(crd.metadata.finalizers ?? []), cleanup];
   const terminating = {
     lastTransitionTime: now,
     message: 'CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon',

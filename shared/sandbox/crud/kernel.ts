@@ -22,6 +22,12 @@ export interface Target {
   subresource: string;
 }
 
+/** Fields that a request's body gives twice: as strict validation refuses them, and as it warns of them. */
+export interface Repeated {
+  errors: string[];
+  warnings: string[];
+}
+
 export interface WriteOptions {
   /** The field manager. */
   manager: string;
@@ -29,6 +35,10 @@ export interface WriteOptions {
   fieldValidation: 'Strict' | 'Warn' | 'Ignore';
   /** Gathers what goes into Warning headers. */
   warnings: string[];
+  /** What of the body says something twice; undefined when it cannot. */
+  repeated?: Repeated | undefined;
+  /** What an object that cannot be read is told as; by default a bad request. */
+  undecodable?: ((detail: string) => Error) | undefined;
   /** Whether the requester may write just this; throws otherwise. Asked before the object is validated. */
   mayWrite?: ((next: KubeObject, live: KubeObject | undefined) => void) | undefined;
 }

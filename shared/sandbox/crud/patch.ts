@@ -2,10 +2,10 @@ import type { KubeObject } from '../../api/object.ts';
 import { badRequest, conflict, Fault, invalid, unsupportedMediaType } from '../faults.ts';
 import { jsonPatch, mergePatch, PatchError, strategicMergePatch } from '../objects/patch.ts';
 import { ApplyConflict, ApplyError, serverSideApply } from '../objects/server-side-apply.ts';
+import { goValue } from '../objects/typed-merge.ts';
 import { apiVersionOf } from '../resources/definition.ts';
 import { clone } from './clone.ts';
 import { type Kernel, type Target, timestamp, type WriteOptions } from './kernel.ts';
-import { checkEnvelope } from './metadata.ts';
 import { createObject, inVersion, liveEntry, replaceObject, served } from './write.ts';
 
 export type PatchType = 'json' | 'merge' | 'strategic' | 'apply';
@@ -20,7 +20,9 @@ const mediaTypes: Record<string, PatchType> = {
 export function patchTypeOf(contentType: string, target: Target): PatchType {
   const type = mediaTypes[contentType];
   const supported = Object.keys(mediaTypes).filter(known => target.definition.builtin || !known.includes('strategic'));
-  if (!type || !supported.includes(contentType)) throw unsupportedMediaType(contentType, supported);
+  if (!type && target.definition.builtin)
+    throw new Fault(415, 'UnsupportedMediaType', '415: Unsupported Media Type', {});
+  if (!type || !supported.includes(contentType)) throw unsupportedMediaType(supported);
   return type;
 }
 
@@ -36,7 +38,29 @@ export function patchObject(
   const live = inVersion(target, entry);
   const patched = applyPatch(target, type, live, body);
   if (type === 'json') keepIdentity(patched, live);
-  return replaceObject(kernel, target, entry, patched, options);
+  const shown = (): string => (type === 'strategic' ? goValue(body) : JSON.stringify(patched));
+  const unfit = (detail: string): Fault =>
+    invalid('', '', '', [{ type: 'FieldValueInvalid', field: 'patch', value: shown(), detail }]);
+  if (target.definition.builtin && patched?.kind !== undefined && patched.kind !== target.definition.kind)
+    throw unfit(unregistered(patched));
+  if (!patched?.metadata?.name)
+    throw badRequest(`the name of the object (${target.name} based on URL) was undeterminable: name must be provided`);
+  return replaceObject(kernel, target, entry, patched, {
+    ...options,
+    // The operations of a JSON patch are no fields of the object.
+    repeated: type === 'json' ? undefined : options.repeated,
+    undecodable: detail => unfit(inPatch(type, detail)),
+  });
+}
+
+function unregistered({ kind, apiVersion }: KubeObject): string {
+  return `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/runtime/scheme.go:111"`;
+}
+
+/** A strategic merge fails at the value itself, before the object is decoded. */
+function inPatch(type: PatchType, detail: string): string {
+  const wrong = /^json: cannot unmarshal .* of type (\S+)$/.exec(detail);
+  return type === 'strategic' && wrong ? `unrecognized type: ${wrong[1]}` : detail;
 }
 
 /** One of the three patches, on a copy of `live`. */
@@ -49,12 +73,16 @@ export function applyPatch(
 ): KubeObject {
   try {
     if (type === 'json') return jsonPatch(clone(live), body as never) as KubeObject;
-    if (typeof body !== 'object' || body === null) throw badRequest('the body of the patch is not a JSON object');
+    if (typeof body !== 'object' || body === null || Array.isArray(body))
+      throw badRequest(
+        `error decoding patch: json: cannot unmarshal ${Array.isArray(body) ? 'array' : typeof body} into Go value of type map[string]interface {}`,
+      );
     if (type === 'merge') return mergePatch(clone(live), body as never) as KubeObject;
     return strategicMergePatch(clone(live), body as never, schema) as KubeObject;
   } catch (error) {
     if (error instanceof Fault) throw error;
-    if (error instanceof PatchError) throw new Fault(error.status, error.code, error.message, {});
+    if (error instanceof PatchError)
+      throw new Fault(error.status, error.code, error.message, error.status === 422 ? {} : undefined);
     throw error;
   }
 }
@@ -83,8 +111,7 @@ export function applyObject(
     throw invalid('meta.k8s.io', 'PatchOptions', '', [
       { type: 'FieldValueRequired', field: 'fieldManager', detail: 'is required for apply patch' },
     ]);
-  checkApplied(target, body);
-  const applied = checkEnvelope(target, body);
+  const applied = checkApplied(target, body);
   const entry = kernel.store.get(definition.storageKey, target.namespace, target.name);
   if (!entry) {
     if (target.subresource) liveEntry(kernel, target);
@@ -103,12 +130,15 @@ export function applyObject(
   return { object: replaceObject(kernel, target, entry, merged, options, { tracked: true }), created: false };
 }
 
-/** An applied configuration says itself what it is. */
-function checkApplied({ definition, version }: Target, body: unknown): void {
+/** An applied configuration says itself what it is. Where it belongs is looked at when it is merged. */
+function checkApplied({ definition, version }: Target, body: unknown): KubeObject {
   const { apiVersion = '', kind = '' } = (body ?? {}) as Partial<KubeObject>;
-  if (apiVersion !== '' && kind !== '') return;
-  const expected = `${apiVersionOf(definition.group, version.name)}, Kind=${definition.kind}`;
-  throw badRequest(`invalid object type: ${apiVersion}, Kind=${kind}; apiVersion and kind must be given (${expected})`);
+  if (apiVersion !== apiVersionOf(definition.group, version.name) || kind !== definition.kind)
+    throw badRequest(`invalid object type: ${apiVersion.includes('/') ? apiVersion : `/${apiVersion}`}, Kind=${kind}`);
+  const { metadata, ...rest } = body as KubeObject;
+  return typeof metadata === 'object' && metadata !== null
+    ? (body as KubeObject)
+    : ({ ...rest, metadata: {} } as KubeObject);
 }
 
 function merge(

@@ -75,7 +75,10 @@ export function listObjects(kernel: Kernel, target: Target, options: ListOptions
     if (!then) throw expired(tokenMessage(token !== undefined));
     source = then;
   }
-  return page(source, matches, options.limit, String(revision ?? kernel.store.revision));
+  const found = page(source, matches, options.limit, String(revision ?? kernel.store.revision));
+  // Behind a selector nobody counts.
+  if (options.labelSelector || options.fieldSelector) delete found.remainingItemCount;
+  return found;
 }
 
 function tokenMessage(continued: boolean): string {
@@ -126,7 +129,7 @@ function parseToken(text: string): { rv: number; start: string } {
   } catch {
     // Answered below.
   }
-  throw badRequest('continue key is not valid');
+  throw badRequest('invalid continue token: continue key is not valid');
 }
 
 /** The revision of an exact list; undefined for the present, which satisfies everything else. */
@@ -149,7 +152,7 @@ function checkMatch(match: string | undefined, resourceVersion: string | undefin
     ]);
   if (match === 'Exact' && resourceVersion === '0')
     throw invalid('meta.k8s.io', 'ListOptions', '', [
-      { type: 'FieldValueForbidden', field, detail: `${field} "Exact" is forbidden for resourceVersion "0"` },
+      { type: 'FieldValueForbidden', field, detail: `${field} "exact" is forbidden for resourceVersion "0"` },
     ]);
   if (match !== 'Exact' && match !== 'NotOlderThan')
     throw invalid('meta.k8s.io', 'ListOptions', '', [
@@ -162,8 +165,13 @@ function checkMatch(match: string | undefined, resourceVersion: string | undefin
     ]);
 }
 
+export function wrongVersion(text: string): string {
+  const quoted = JSON.stringify(text);
+  return `resourceVersion: Invalid value: ${quoted}: strconv.ParseUint: parsing ${quoted}: invalid syntax`;
+}
+
 export function parseRevision(text: string): number {
-  if (!/^\d+$/.test(text)) throw badRequest(`Invalid value: "${text}": resourceVersion must be an unsigned integer`);
+  if (!/^\d+$/.test(text)) throw badRequest(`invalid resource version: ${wrongVersion(text)}`);
   return Number(text);
 }
 

@@ -24,19 +24,19 @@ export function isEstablished(crd: KubeObject): boolean {
 export function completeNames({ spec }: KubeObject): void {
   spec.names = { ...spec.names };
   const { names } = spec;
-  names.singular ||= String(names.kind).toLowerCase();
-  names.listKind ||= `${names.kind}List`;
+  if (names.kind) {
+    names.singular ||= String(names.kind).toLowerCase();
+    names.listKind ||= `${names.kind}List`;
+  }
   spec.conversion ??= { strategy: 'None' };
 }
 
 /**
- * What the API server makes of a new or changed definition before it is stored: whether the names are free, the versions
- * that were ever stored, and the finalizer that lets the instances be removed first.
+ * What the API server makes of a new or changed definition before it is stored: whether the names are free, and the
+ * versions that were ever stored.
  */
 export function settleDefinition(crd: KubeObject, kernel: Kernel): void {
-  const { metadata, spec } = crd;
-  if (!metadata.deletionTimestamp && !metadata.finalizers?.includes(cleanup))
-    metadata.finalizers = [...(metadata.finalizers ?? []), cleanup];
+  const { spec } = crd;
   const { names } = spec;
   const status = { ...crd.status };
   const clash = nameClash(crd, kernel);

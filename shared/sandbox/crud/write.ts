@@ -1,15 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { KubeObject } from '../../api/object.ts';
-import {
-  alreadyExists,
-  badRequest,
-  conflict,
-  forbidden,
-  invalid,
-  notFound,
-  staleMessage,
-  tooLarge,
-} from '../faults.ts';
+import { alreadyExists, badRequest, conflict, Fault, forbidden, invalid, notFound, staleMessage } from '../faults.ts';
 import { defaultBuiltin, validateBuiltin } from '../objects/builtin.ts';
 import type { FieldError } from '../objects/field-error.ts';
 import { keepTimes, trackUpdate } from '../objects/managed-fields.ts';
@@ -22,9 +13,6 @@ import { mayBeRemoved } from './deletion-state.ts';
 import { type Kernel, type Target, timestamp, type WriteOptions } from './kernel.ts';
 import { checkEnvelope, generateName, validateMetadata } from './metadata.ts';
 import { completeRead, prepareCreate, prepareUpdate, resetStatus } from './strategy.ts';
-
-/** etcd's limit for one object. */
-const objectLimit = 1.5 * 1024 * 1024;
 
 /** The object at the target, in the storage version. Throws NotFound. */
 export function liveEntry(kernel: Kernel, target: Target): Entry {
@@ -58,7 +46,7 @@ export function createObject(
   const { metadata } = given;
   // An apply may carry one that it read; there is nothing here to compare it with.
   if (tracked) delete metadata.resourceVersion;
-  if (metadata.resourceVersion) throw badRequest('resourceVersion should not be set on objects to be created');
+  if (metadata.resourceVersion) throw new Fault(500, '', 'resourceVersion should not be set on objects to be created');
   generateName(metadata);
   if (!metadata.name) throw missingName(target);
   startMetadata(kernel, target, given);
@@ -71,7 +59,6 @@ export function createObject(
   prepareCreate(target, next, kernel);
   validate(target, next, undefined);
   const stored = definition.toStorage(next, target.version.name);
-  checkSize(stored);
   if (kernel.store.get(definition.storageKey, metadata.namespace ?? '', metadata.name))
     throw alreadyExists(definition, metadata.name);
   if (options.dryRun) return next;
@@ -124,11 +111,12 @@ function conform(target: Target, object: KubeObject, options: WriteOptions, old?
 }
 
 function decoded(target: Target, object: KubeObject, options: WriteOptions, old: KubeObject | undefined): Prepared {
-  const { fieldValidation } = options;
+  const { fieldValidation, repeated } = options;
+  const structural = !target.definition.builtin;
   try {
-    return prepare(target.version.schema, object, { fieldValidation, old, structural: !target.definition.builtin });
+    return prepare(target.version.schema, object, { fieldValidation, repeated, old, structural });
   } catch (error) {
-    if (error instanceof DecodeError) throw badRequest(error.message);
+    if (error instanceof DecodeError) throw options.undecodable?.(error.detail) ?? badRequest(error.message);
     throw error;
   }
 }
@@ -162,21 +150,6 @@ export function served(target: Target, apiVersion: string): boolean {
   const { definition } = target;
   if (definition.storageKey === '/events') return true;
   return definition.versions.some(version => apiVersionOf(definition.group, version.name) === apiVersion);
-}
-
-function checkSize(object: KubeObject): void {
-  // A cheap bound first: serialising everything twice would cost more than all the rest.
-  if (roughSize(object, 0) < objectLimit / 8) return;
-  if (Buffer.byteLength(JSON.stringify(object)) > objectLimit)
-    throw tooLarge(`Request entity too large: limit is ${objectLimit} bytes for one object`);
-}
-
-function roughSize(value: unknown, size: number): number {
-  if (typeof value === 'string') return size + value.length + 4;
-  if (typeof value !== 'object' || value === null) return size + 8;
-  let sum = size;
-  for (const key in value) sum = roughSize((value as Record<string, unknown>)[key], sum + key.length + 4);
-  return sum;
 }
 
 /**
@@ -214,7 +187,6 @@ export function replaceObject(
 
 function commit(kernel: Kernel, target: Target, entry: Entry, next: KubeObject, options: WriteOptions): KubeObject {
   const stored = target.definition.toStorage(next, target.version.name);
-  checkSize(stored);
   if (options.dryRun) return next;
   // The copy that is stored gets a new resourceVersion; `entry` keeps its own.
   const fresh = { ...stored, metadata: { ...stored.metadata } };

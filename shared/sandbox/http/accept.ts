@@ -1,4 +1,4 @@
-import { notAcceptable } from '../faults.ts';
+import { Fault, notAcceptable } from '../faults.ts';
 
 /** In which shape the client wants the answer. */
 export interface Accepted {
@@ -23,11 +23,15 @@ const plain: Accepted = { format: 'json', as: 'object', version: '' };
  */
 export function negotiate(header: string | undefined): Accepted {
   if (!header || header === 'application/json' || header === '*/*') return plain;
-  for (const part of header.split(',')) {
+  const parts = header.split(',');
+  for (const part of parts) {
     const accepted = parseMediaType(part);
     if (accepted) return accepted;
   }
-  throw notAcceptable(['application/json', 'application/yaml']);
+  const known = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
+  if (parts.some(part => known.includes(part.split(';')[0]!.trim().toLowerCase()))) throw notAcceptable(known);
+  const representations = `406: Not Acceptable\n\nAvailable representations: ${known.join(', ')}`;
+  throw new Fault(406, 'NotAcceptable', representations, {});
 }
 
 function parseMediaType(text: string): Accepted | undefined {

@@ -10,7 +10,7 @@ export function sendJson(
   text: string,
   format: Accepted['format'] = 'json',
 ): void {
-  const body = format === 'yaml' ? stringify(JSON.parse(text)) : text;
+  const body = format === 'yaml' ? stringify(JSON.parse(text), { sortMapEntries: true }) : text;
   response.writeHead(status, {
     'Content-Type': `application/${format}`,
     'Content-Length': Buffer.byteLength(body),
@@ -28,7 +28,7 @@ export function sendText(response: ServerResponse, status: number, text: string)
 }
 
 /** Any error as metav1.Status; what is no Fault is our own mistake, told as 500 and logged by the caller. */
-export function sendFault(response: ServerResponse, error: unknown): void {
+export function sendFault(response: ServerResponse, error: unknown, format: Accepted['format'] = 'json'): void {
   if (response.headersSent) {
     response.destroy();
     return;
@@ -42,7 +42,8 @@ export function sendFault(response: ServerResponse, error: unknown): void {
           `Internal error occurred: ${error instanceof Error ? error.message : String(error)}`,
         );
   if (fault.status === 413) response.setHeader('Connection', 'close');
-  sendJson(response, fault.status, JSON.stringify(fault.toStatus()));
+  if (fault.details?.retryAfterSeconds) response.setHeader('Retry-After', fault.details.retryAfterSeconds);
+  sendJson(response, fault.status, JSON.stringify(fault.toStatus()), format);
 }
 
 /** Warning headers, as RFC 7234 has them and kubectl prints them. */

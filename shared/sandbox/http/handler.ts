@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { authenticate } from '../access/authenticate.ts';
 import type { User } from '../access/user.ts';
 import type { Discovery } from '../discovery.ts';
-import { Fault, forbidden, methodNotAllowed, noSuchPath } from '../faults.ts';
+import { Fault, methodNotAllowed, NoSuchPath, noSuchPath } from '../faults.ts';
 import type { OpenApi } from '../openapi/documents.ts';
 import { kubernetes } from '../openapi/kubernetes.ts';
 import { negotiate } from './accept.ts';
@@ -25,9 +25,34 @@ export function handler(site: Site): (request: IncomingMessage, response: Server
           path: pathOf(request),
           error: error instanceof Error ? (error.stack ?? error.message) : String(error),
         });
-      sendFault(response, error);
+      if (error instanceof NoSuchPath && !isBuiltinPath(site, pathOf(request))) sendNothing(response, pathOf(request));
+      else sendFault(response, error, formatOf(request));
     });
   };
+}
+
+/** Whether the path is at least of a group that is always served; those tell what is missing as a Status. */
+function isBuiltinPath(site: Site, path: string): boolean {
+  const [, prefix, group = ''] = path.split('/');
+  if (prefix === 'api') return true;
+  return prefix === 'apis' && site.kernel.registry.all().some(one => one.builtin && one.group === group);
+}
+
+function sendNothing(response: ServerResponse, path: string): void {
+  if (!path.startsWith('/openapi/')) {
+    sendText(response, 404, '404 page not found\n');
+    return;
+  }
+  response.writeHead(404, { 'Content-Length': 0 });
+  response.end();
+}
+
+function formatOf(request: IncomingMessage): 'json' | 'yaml' {
+  try {
+    return negotiate(request.headers.accept).format;
+  } catch {
+    return 'json';
+  }
 }
 
 function pathOf(request: IncomingMessage): string {
@@ -53,10 +78,7 @@ async function serve(site: Site, request: IncomingMessage, response: ServerRespo
 function authorizePath(site: Site, user: User, method: string, path: string): void {
   const verb = method === 'HEAD' ? 'get' : method.toLowerCase();
   const decision = site.authorizer.authorize(user, { verb, path });
-  if (!decision.allowed) {
-    const fault = forbidden({ group: '', plural: '' }, '', decision.reason);
-    throw new Fault(403, 'Forbidden', `forbidden: ${decision.reason}`, { ...fault.details });
-  }
+  if (!decision.allowed) throw new Fault(403, 'Forbidden', `forbidden: ${decision.reason}`, {});
 }
 
 function servePath(site: Site, request: IncomingMessage, response: ServerResponse, path: string): void {

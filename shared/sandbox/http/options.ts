@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { DeleteOptions } from '../crud/delete.ts';
 import type { WriteOptions } from '../crud/kernel.ts';
-import type { ListOptions } from '../crud/read.ts';
+import { type ListOptions, wrongVersion } from '../crud/read.ts';
 import type { WatchOptions } from '../crud/watch.ts';
 import { badRequest, Fault, invalid } from '../faults.ts';
 
@@ -13,9 +13,8 @@ export function isTrue(query: URLSearchParams, name: string): boolean {
 function count(query: URLSearchParams, name: string): number {
   const value = query.get(name);
   if (!value) return 0;
-  if (!/^\d+$/.test(value))
-    throw badRequest(`the query parameter ${name} must be a whole number, not ${JSON.stringify(value)}`);
-  return Number(value);
+  if (!/^-?\d+$/.test(value)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`);
+  return Math.max(0, Number(value));
 }
 
 function optional(query: URLSearchParams, name: string): string | undefined {
@@ -33,6 +32,8 @@ export function dryRunOf(values: string[], kind: string): boolean {
   return wanted.length > 0;
 }
 
+const managerLimit = 128;
+
 /** The options of POST, PUT and PATCH. Without a field manager the client's name stands in, as in `kubectl/v1.36`. */
 export function writeOptions(query: URLSearchParams, userAgent: string | undefined, kind: string): WriteOptions {
   const validation = query.get('fieldValidation') || 'Warn';
@@ -45,8 +46,13 @@ export function writeOptions(query: URLSearchParams, userAgent: string | undefin
         detail: 'supported values: "", "Ignore", "Strict", "Warn"',
       },
     ]);
+  const manager = query.get('fieldManager') ?? '';
+  if (manager.length > managerLimit)
+    throw invalid('meta.k8s.io', kind, '', [
+      { type: 'FieldValueTooLong', field: 'fieldManager', detail: `may not be more than ${managerLimit} bytes` },
+    ]);
   return {
-    manager: query.get('fieldManager') || (userAgent ?? '').split('/')[0]!.slice(0, 128) || 'unknown',
+    manager: manager || (userAgent ?? '').split('/')[0]!.slice(0, managerLimit) || 'unknown',
     dryRun: dryRunOf(query.getAll('dryRun'), kind),
     fieldValidation: validation,
     warnings: [],
@@ -64,14 +70,21 @@ export function listOptions(query: URLSearchParams): ListOptions {
   };
 }
 
+function forbiddenMatch(detail: string): Fault {
+  return invalid('meta.k8s.io', 'ListOptions', '', [
+    { type: 'FieldValueForbidden', field: 'resourceVersionMatch', detail },
+  ]);
+}
+
 export function watchOptions(query: URLSearchParams): WatchOptions {
   const sendInitialEvents = isTrue(query, 'sendInitialEvents') && query.has('sendInitialEvents');
-  if (query.has('sendInitialEvents') && query.get('resourceVersionMatch') !== 'NotOlderThan')
-    throw new Fault(
-      422,
-      'Invalid',
-      'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
-    );
+  const match = query.get('resourceVersionMatch') ?? '';
+  if (query.has('sendInitialEvents') && match !== 'NotOlderThan')
+    throw forbiddenMatch('sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
+  if (match && !query.has('sendInitialEvents'))
+    throw forbiddenMatch('resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
+  const resourceVersion = query.get('resourceVersion') ?? '';
+  if (!/^\d*$/.test(resourceVersion)) throw new Fault(500, '', wrongVersion(resourceVersion));
   return {
     labelSelector: optional(query, 'labelSelector'),
     fieldSelector: optional(query, 'fieldSelector'),

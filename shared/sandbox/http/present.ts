@@ -1,6 +1,8 @@
 import type { KubeObject } from '../../api/object.ts';
+import type { Target } from '../crud/kernel.ts';
 import { type Page, textOf } from '../crud/read.ts';
 import { inVersion } from '../crud/write.ts';
+import { badRequest } from '../faults.ts';
 import { apiVersionOf } from '../resources/definition.ts';
 import type { Entry } from '../store/collection.ts';
 import { tableOf } from '../table/table.ts';
@@ -23,9 +25,14 @@ export function shaped(call: Call, object: KubeObject): string {
 }
 
 export function tableOptions(call: Call): { version: string; include: string; now: Date; headers: boolean } {
+  const include = call.query.get('includeObject') || 'Metadata';
+  if (!['None', 'Metadata', 'Object'].includes(include))
+    throw badRequest(
+      `Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(include)}: must be 'Metadata', 'Object', 'None', or empty`,
+    );
   return {
     version: call.accepted.version,
-    include: call.query.get('includeObject') || 'Metadata',
+    include,
     now: call.services.kernel.now(),
     headers: true,
   };
@@ -36,10 +43,23 @@ export function partial(object: KubeObject, version: string): Record<string, unk
   return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${version}`, metadata: object.metadata };
 }
 
+/** In a list of a built-in kind, the list says what its items are. */
+function itemText(target: Target, entry: Entry): string {
+  const text = textOf(target, entry);
+  if (!target.definition.builtin) return text;
+  const { kind, version } = { kind: target.definition.kind, version: target.version.name };
+  const head = `{"kind":"${kind}","apiVersion":"${apiVersionOf(target.definition.group, version)}",`;
+  if (text.startsWith(head)) return `{${text.slice(head.length)}`;
+  const { kind: _, apiVersion: __, ...rest } = JSON.parse(text) as KubeObject;
+  return JSON.stringify(rest);
+}
+
 /** A list in the shape that the client wants. */
 export function sendPage(call: Call, page: Page): void {
   const { target, accepted } = call;
-  const { entries, ...metadata } = page;
+  const { entries, ...found } = page;
+  // As the API server has it, for custom kinds alone.
+  const metadata = target.definition.builtin ? found : { ...found, continue: found.continue ?? '' };
   if (accepted.as === 'table') {
     const objects = entries.map(entry => inVersion(target, entry));
     const table = { ...tableOf(target, objects, tableOptions(call)), metadata };
@@ -52,7 +72,7 @@ export function sendPage(call: Call, page: Page): void {
   const apiVersion = partials ? `meta.k8s.io/${accepted.version}` : apiVersionOf(definition.group, version.name);
   const items = partials
     ? entries.map(entry => JSON.stringify(partial(entry.object, accepted.version)))
-    : entries.map(entry => textOf(target, entry));
+    : entries.map(entry => itemText(target, entry));
   const head = JSON.stringify({ kind, apiVersion, metadata });
   sendJson(call.response, 200, `${head.slice(0, -1)},"items":[${items.join(',')}]}`, accepted.format);
 }

@@ -18,7 +18,7 @@ import { reviewResources } from '../resources/builtin.ts';
 import { apiVersionOf } from '../resources/definition.ts';
 import { type Accepted, negotiate } from './accept.ts';
 import { addWarnings, sendJson } from './answer.ts';
-import { contentTypeOf, parseBody, readBody } from './body.ts';
+import { contentTypeOf, type Parsed, parseBody, parsePatch, readBody } from './body.ts';
 import { deleteOptions, dryRunOf, isTrue, listOptions, writeOptions } from './options.ts';
 import { sendEntry, sendPage, shaped } from './present.ts';
 import type { ResourcePath } from './route.ts';
@@ -83,7 +83,15 @@ export async function serveResource(
     one => one.group === path.group && one.version === path.version && one.plural === path.plural,
   );
   if (review) {
-    await serveReview(services, request, response, user, review.kind, apiVersionOf(review.group, review.version));
+    await serveReview(
+      services,
+      request,
+      response,
+      user,
+      review.kind,
+      apiVersionOf(review.group, review.version),
+      path.namespace,
+    );
     return;
   }
   const found = services.kernel.registry.find(path.group, path.version, path.plural);
@@ -133,8 +141,8 @@ async function operate(call: Call, verb: string): Promise<void> {
   }
 }
 
-async function objectOf(call: Call): Promise<unknown> {
-  return parseBody(await readBody(call.request), contentTypeOf(call.request));
+async function objectOf(call: Call): Promise<Parsed> {
+  return parseBody(await readBody(call.request), contentTypeOf(call.request), call.target.definition.kind);
 }
 
 function writing(call: Call, kind: string): WriteOptions {
@@ -154,20 +162,19 @@ function answer(call: Call, status: number, object: KubeObject, options?: WriteO
 async function create(call: Call): Promise<void> {
   const { target } = call;
   if (target.name) throw methodNotAllowed();
-  if (target.definition.namespaced && !target.namespace)
-    throw badRequest('an empty namespace may not be set during creation');
-  const body = await objectOf(call);
+  if (target.definition.namespaced && !target.namespace) throw methodNotAllowed();
   const options = writing(call, 'CreateOptions');
-  answer(call, 201, createObject(call.services.kernel, target, body, options), options);
+  const { value, repeated } = await objectOf(call);
+  answer(call, 201, createObject(call.services.kernel, target, value, { ...options, repeated }), options);
 }
 
 async function update(call: Call): Promise<void> {
   const { kernel } = call.services;
   if (!call.target.name) throw methodNotAllowed();
-  const body = await objectOf(call);
   const options = writing(call, 'UpdateOptions');
+  const { value, repeated } = await objectOf(call);
   const entry = liveEntry(kernel, call.target);
-  const next = replaceObject(kernel, call.target, entry, body, options, { requireVersion: true });
+  const next = replaceObject(kernel, call.target, entry, value, { ...options, repeated }, { requireVersion: true });
   answer(call, 200, next, options);
 }
 
@@ -175,14 +182,17 @@ async function patch(call: Call): Promise<void> {
   const { target, services } = call;
   if (!target.name) throw methodNotAllowed();
   const type = patchTypeOf(contentTypeOf(call.request), target);
-  const body = parseBody(await readBody(call.request), contentTypeOf(call.request));
   const options = writing(call, 'PatchOptions');
+  const { value, repeated } = parsePatch(await readBody(call.request), type === 'apply');
   if (type !== 'apply') {
-    answer(call, 200, patchObject(services.kernel, target, type, body, options), options);
+    answer(call, 200, patchObject(services.kernel, target, type, value, { ...options, repeated }), options);
     return;
   }
-  const { object, created } = applyObject(services.kernel, target, body, {
+  if (options.fieldValidation === 'Strict' && repeated.errors.length > 0)
+    throw badRequest(`error strict decoding YAML: error converting YAML to JSON: ${repeated.errors.join(', ')}`);
+  const { object, created } = applyObject(services.kernel, target, value, {
     ...options,
+    repeated,
     manager: call.query.get('fieldManager') ?? '',
     force: call.query.has('force') && isTrue(call.query, 'force'),
     mayCreate: () => authorize(services, call.user, call.path, 'create'),
@@ -193,11 +203,24 @@ async function patch(call: Call): Promise<void> {
 const jobWarning =
   'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning';
 
+/** Kinds whose deletion is answered with the object, even when it is gone. */
+const answersDeleted = new Set([
+  '/namespaces',
+  '/persistentvolumeclaims',
+  '/persistentvolumes',
+  '/pods',
+  '/podtemplates',
+  '/resourcequotas',
+  '/serviceaccounts',
+  '/services',
+  'storage.k8s.io/storageclasses',
+]);
+
 async function remove(call: Call): Promise<void> {
   const { target, services } = call;
   const bytes = await readBody(call.request);
   const options = deleteOptions(
-    bytes.length > 0 ? parseBody(bytes, contentTypeOf(call.request)) : undefined,
+    bytes.length > 0 ? parseBody(bytes, contentTypeOf(call.request), 'DeleteOptions').value : undefined,
     call.query,
   );
   const dryRun = dryRunOf([...(options.dryRun ?? []), ...call.query.getAll('dryRun')], 'DeleteOptions');
@@ -209,7 +232,8 @@ async function remove(call: Call): Promise<void> {
     typeof options.orphanDependents !== 'boolean'
   )
     addWarnings(call.response, [jobWarning]);
-  if (!removed) return answer(call, 200, target.definition.convert(object, target.version.name));
+  if (!removed || answersDeleted.has(target.definition.storageKey))
+    return answer(call, 200, target.definition.convert(object, target.version.name));
   const { group, plural } = target.definition;
   const details = { name: target.name, ...(group ? { group } : {}), kind: plural, uid: object.metadata.uid };
   const status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details };
@@ -221,7 +245,7 @@ async function removeAll(call: Call): Promise<void> {
   if (!target.definition.verbs.includes('deletecollection')) throw methodNotAllowed();
   const bytes = await readBody(call.request);
   const options = deleteOptions(
-    bytes.length > 0 ? parseBody(bytes, contentTypeOf(call.request)) : undefined,
+    bytes.length > 0 ? parseBody(bytes, contentTypeOf(call.request), 'DeleteOptions').value : undefined,
     call.query,
   );
   const dryRun = dryRunOf([...(options.dryRun ?? []), ...call.query.getAll('dryRun')], 'DeleteOptions');
@@ -242,8 +266,11 @@ async function serveScale(call: Call, verb: string): Promise<void> {
     return sendJson(call.response, 200, JSON.stringify(readScale(services.kernel, target)), call.accepted.format);
   if (verb !== 'update' && verb !== 'patch') throw methodNotAllowed();
   const type = verb === 'patch' ? patchTypeOf(contentTypeOf(call.request), target) : undefined;
-  const body = parseBody(await readBody(call.request), contentTypeOf(call.request));
   const options = writing(call, 'UpdateOptions');
+  const bytes = await readBody(call.request);
+  const body = type
+    ? parsePatch(bytes, type === 'apply').value
+    : parseBody(bytes, contentTypeOf(call.request), 'Scale').value;
   const scale = writeScale(services.kernel, target, options, current => {
     if (!type) return body as KubeObject;
     return applyPatch(target, type === 'apply' ? 'merge' : type, current, body, scaleSchema);
@@ -259,9 +286,10 @@ async function serveReview(
   user: User,
   kind: string,
   apiVersion: string,
+  namespace: string,
 ): Promise<void> {
   if (request.method !== 'POST') throw methodNotAllowed();
-  const body = parseBody(await readBody(request), contentTypeOf(request));
-  const review = services.reviews.answer(kind, body, user);
+  const body = parseBody(await readBody(request), contentTypeOf(request), kind).value;
+  const review = services.reviews.answer(kind, body, user, namespace);
   sendJson(response, 201, JSON.stringify({ ...review, kind, apiVersion }), negotiate(request.headers.accept).format);
 }

@@ -23,6 +23,10 @@ export async function serveSubresource(call: Call): Promise<void> {
   }
 }
 
+async function bodyOf(call: Call, kind: string): Promise<unknown> {
+  return parseBody(await readBody(call.request), contentTypeOf(call.request), kind).value;
+}
+
 const TokenRequest = z.looseObject({
   spec: z
     .looseObject({
@@ -35,7 +39,7 @@ const TokenRequest = z.looseObject({
 async function serveToken(call: Call): Promise<void> {
   if (call.request.method !== 'POST') throw methodNotAllowed();
   const account = liveEntry(call.services.kernel, call.target).object;
-  const parsed = TokenRequest.safeParse(parseBody(await readBody(call.request), contentTypeOf(call.request)));
+  const parsed = TokenRequest.safeParse(await bodyOf(call, 'TokenRequest'));
   if (!parsed.success) throw badRequest(`the TokenRequest is not valid: ${z.prettifyError(parsed.error)}`);
   const { audiences, expirationSeconds } = parsed.data.spec;
   const seconds = expirationSeconds ?? 3600;
@@ -57,7 +61,7 @@ const Eviction = z.looseObject({ deleteOptions: DeleteOptions.nullish() });
 /** Evictions are deletions; disruption budgets do not hold them back here. */
 async function serveEviction(call: Call): Promise<void> {
   if (call.request.method !== 'POST') throw methodNotAllowed();
-  const parsed = Eviction.safeParse(parseBody(await readBody(call.request), contentTypeOf(call.request)));
+  const parsed = Eviction.safeParse(await bodyOf(call, 'Eviction'));
   if (!parsed.success) throw badRequest(`the Eviction is not valid: ${z.prettifyError(parsed.error)}`);
   const { kernel } = call.services;
   const entry = liveEntry(kernel, call.target);

@@ -85,7 +85,7 @@ function bookmark(call: Call, resourceVersion: string, initialEventsEnd: boolean
   const object: KubeObject = {
     kind: definition.kind,
     apiVersion: apiVersionOf(definition.group, version.name),
-    metadata: { resourceVersion, creationTimestamp: null, ...annotations } as unknown as KubeObject['metadata'],
+    metadata: { resourceVersion, ...annotations } as unknown as KubeObject['metadata'],
   };
   if (call.accepted.as === 'table') {
     const table = tableOf(call.target, [object], { ...tableOptions(call), headers: false });

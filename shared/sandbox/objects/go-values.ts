@@ -8,10 +8,13 @@ type Fields = Record<string, unknown>;
 export class DecodeError extends Error {
   readonly code = 'BadRequest';
   readonly status = 400;
+  /** The message without what could not be decoded. */
+  readonly detail: string;
 
-  constructor(message: string) {
+  constructor(message: string, detail = message) {
     super(message);
     this.name = 'DecodeError';
+    this.detail = detail;
   }
 }
 

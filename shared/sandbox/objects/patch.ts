@@ -20,7 +20,10 @@ const names = new Set(['add', 'remove', 'replace', 'move', 'copy', 'test']);
  */
 export function jsonPatch<T extends object>(object: T, operations: unknown): T {
   if (!Array.isArray(operations))
-    throw new PatchError(400, 'json: cannot unmarshal object into Go value of type jsonpatch.Patch');
+    throw new PatchError(
+      400,
+      'error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp',
+    );
   if (operations.length > maxOperations)
     throw new PatchError(
       400,

@@ -280,12 +280,10 @@ function finish(result: Attempt, options: ApplyOptions): KubeObject {
 /** kubectl's own annotation follows its server-side applies where it was there before. */
 function withLastApplied(object: KubeObject, options: ApplyOptions): KubeObject {
   if (options.manager !== 'kubectl' || !object.metadata.annotations?.[lastAppliedAnnotation]) return object;
-  const { [lastAppliedAnnotation]: _, ...annotations } = options.applied.metadata.annotations ?? {};
-  const { annotations: __, ...metadata } = options.applied.metadata;
-  const applied = {
-    ...options.applied,
-    metadata: Object.keys(annotations).length > 0 ? { ...metadata, annotations } : metadata,
-  };
+  const { annotations: given, ...metadata } = options.applied.metadata;
+  const { [lastAppliedAnnotation]: _, ...annotations } = given ?? {};
+  // Without the one annotation an empty map is left.
+  const applied = { ...options.applied, metadata: given ? { ...metadata, annotations } : metadata };
   const text = `${JSON.stringify(sortKeys(applied))}\n`;
   if (object.metadata.annotations[lastAppliedAnnotation] === text) return object;
   return {

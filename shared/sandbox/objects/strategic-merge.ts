@@ -55,7 +55,7 @@ function applyDirective(patch: Fields): Fields {
   const { [directive]: kind, ...rest } = patch;
   if (kind === 'replace') return rest;
   if (kind === 'delete') return {};
-  throw new PatchError(400, `unknown patch type found: ${String(kind)}`);
+  throw new PatchError(500, `unknown patch type: ${String(kind)} in map: ${goValue(patch)}`);
 }
 
 /** `$retainKeys` names all fields that may stay. */
@@ -110,9 +110,9 @@ function checkItem(item: unknown, key: string): Fields {
   const kind = item[directive];
   if (kind === 'merge') throw new PatchError(400, 'merging lists cannot yet be specified in the patch');
   if (kind !== undefined && kind !== 'delete' && kind !== 'replace')
-    throw new PatchError(400, `unknown patch type found: ${String(kind)}`);
+    throw new PatchError(500, `unknown patch type: ${String(kind)} in map: ${goValue(item)}`);
   if (item[key] === undefined && kind !== 'replace')
-    throw new PatchError(400, `map: ${goValue(item)} does not contain declared merge key: ${key}`);
+    throw new PatchError(500, `map: ${goValue(item)} does not contain declared merge key: ${key}`);
   return item;
 }
 

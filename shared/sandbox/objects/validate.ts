@@ -15,6 +15,8 @@ export interface PrepareOptions {
   old?: KubeObject | undefined;
   /** A custom resource: pruned, defaulted and validated by its schema. Otherwise a built-in type: read into its Go types. */
   structural: boolean;
+  /** Fields that the request gave twice: refused when validation is strict, reported otherwise. */
+  repeated?: { errors: string[]; warnings: string[] } | undefined;
 }
 
 export interface Prepared {
@@ -74,20 +76,23 @@ function decoding<T>(object: KubeObject, decode: () => T): T {
     return decode();
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
-    throw new DecodeError(`${cannotBeHandled(object)}: ${error.message}`);
+    throw undecodable(object, error.message);
   }
 }
 
-function cannotBeHandled({ apiVersion, kind }: KubeObject): string {
+function undecodable({ apiVersion, kind }: KubeObject, detail: string): DecodeError {
   const version = apiVersion.slice(apiVersion.indexOf('/') + 1);
-  return `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}`;
+  const subject = `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}`;
+  return new DecodeError(`${subject}: ${detail}`, detail);
 }
 
 const maxReported = 100;
 
-function reportUnknown(object: KubeObject, unknown: string[], { fieldValidation }: PrepareOptions): string[] {
-  if (unknown.length === 0 || fieldValidation === 'Ignore') return [];
-  const texts = unknown.slice(0, maxReported).map(path => `unknown field ${JSON.stringify(path)}`);
-  if (fieldValidation === 'Warn') return texts;
-  throw new DecodeError(`${cannotBeHandled(object)}: strict decoding error: ${texts.join(', ')}`);
+function reportUnknown(object: KubeObject, unknown: string[], options: PrepareOptions): string[] {
+  const { fieldValidation, repeated = { errors: [], warnings: [] } } = options;
+  if (unknown.length + repeated.errors.length === 0 || fieldValidation === 'Ignore') return [];
+  const texts = unknown.map(path => `unknown field ${JSON.stringify(path)}`);
+  if (fieldValidation === 'Warn') return [...repeated.warnings, ...texts].slice(0, maxReported);
+  const errors = [...repeated.errors, ...texts].slice(0, maxReported);
+  throw undecodable(object, `strict decoding error: ${errors.join(', ')}`);
 }

@@ -1,6 +1,10 @@
 import type { KubeObject } from '../../api/object.ts';
+import { tooLarge } from '../faults.ts';
 import { type Change, Collection, type Entry } from './collection.ts';
 import type { Database } from './database.ts';
+
+/** etcd's limit for one object. */
+const objectLimit = 1.5 * 1024 * 1024;
 
 /**
  * All objects: in memory for reads, on disk before a write is answered. One process owns it, and every call is synchronous,
@@ -47,15 +51,21 @@ export class Store {
     return this.#collections.get(resource)?.get(namespace, name);
   }
 
-  /** Creates or replaces. `object` becomes the store's own; it gets the new resourceVersion. */
-  put(resource: string, object: KubeObject): Entry {
+  /** Creates or replaces. What is in `changed` becomes the store's own; its metadata gets the new resourceVersion. */
+  put(resource: string, changed: KubeObject): Entry {
+    // In this order a list finds what its items need not say at the beginning of their texts.
+    const { kind, apiVersion, ...rest } = changed;
+    const object = { kind, apiVersion, ...rest } as KubeObject;
     const namespace = object.metadata.namespace ?? '';
     const name = object.metadata.name;
     const collection = this.collection(resource);
     const old = collection.get(namespace, name);
     const rv = this.#revision + 1;
     object.metadata.resourceVersion = String(rv);
-    const entry: Entry = { resource, namespace, name, rv, object, json: JSON.stringify(object) };
+    const json = JSON.stringify(object);
+    if (json.length > objectLimit / 3 && Buffer.byteLength(json) > objectLimit)
+      throw tooLarge(`Request entity too large: limit is ${objectLimit} bytes for one object`);
+    const entry: Entry = { resource, namespace, name, rv, object, json };
     this.#database.put(entry);
     this.#revision = rv;
     this.#publish(collection, { type: old ? 'MODIFIED' : 'ADDED', rv, entry, old });

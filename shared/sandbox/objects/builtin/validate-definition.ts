@@ -1,7 +1,9 @@
 import type { FieldError } from '../field-error.ts';
 import { invalid, notSupported, required } from '../field-error.ts';
 import { ruleCompileError } from '../rules.ts';
-import type { OpenApiSchema } from '../schema.ts';
+import { sameValue } from '../same-value.ts';
+import { compileSchema, type OpenApiSchema } from '../schema.ts';
+import { schemaErrors } from '../schema-errors.ts';
 import type { Fields } from './fields.ts';
 import { isFields, listOf } from './fields.ts';
 import { dns1035Label, dnsSubdomain } from './names.ts';
@@ -27,6 +29,8 @@ export function definitionErrors(object: Fields, old: Fields | undefined): Field
     else errors.push(...dns1035Label(text.toLowerCase()).map(message => invalid(`spec.names.${name}`, text, message)));
   }
   errors.push(...versionErrors(spec));
+  if (!object.status?.storedVersions?.length)
+    errors.push(invalid('status.storedVersions', null, 'must have at least one stored version'));
   if (old?.status?.storedVersions) errors.push(...identityErrors(spec, old.spec ?? {}));
   return errors;
 }
@@ -48,23 +52,50 @@ function versionErrors(spec: Fields): FieldError[] {
     errors.push(
       invalid(
         'spec.versions',
-        versions.map(version => version.name),
+        versions.length > 0 ? versions.map(version => version.name) : null,
         'must have exactly one version marked as storage version',
       ),
     );
   const names = versions.map(version => version.name);
   if (new Set(names).size !== names.length)
     errors.push(invalid('spec.versions', names, 'must contain unique version names'));
+  // What all versions have in common the API server keeps, and names, once.
+  const shared = versions.every(version => sameValue(version.schema, versions[0]?.schema));
   for (const [i, version] of versions.entries()) {
     const path = `spec.versions[${i}]`;
+    const schemaPath = shared ? 'spec.validation.openAPIV3Schema' : `${path}.schema.openAPIV3Schema`;
     errors.push(
       ...dns1035Label(version.name ?? '').map(message => invalid(`${path}.name`, version.name ?? '', message)),
     );
     const schema = version.schema?.openAPIV3Schema;
-    if (!isFields(schema)) errors.push(required(`${path}.schema.openAPIV3Schema`, 'schemas are required'));
-    else errors.push(...structuralErrors(schema as OpenApiSchema, `${path}.schema.openAPIV3Schema`, true));
+    if (!isFields(schema)) errors.push(required(`${path}.schema.openAPIV3Schema`));
+    else if (i === 0 || !shared) {
+      errors.push(...structuralErrors(schema as OpenApiSchema, schemaPath, true));
+      errors.push(...selectableErrors(version, shared ? 'spec' : path));
+    }
   }
   return errors;
+}
+
+function selectableErrors(version: Fields, path: string): FieldError[] {
+  const detail = 'is an invalid path: does not refer to a valid field';
+  return listOf(version.selectableFields).flatMap(({ jsonPath }, i) => {
+    let schema: OpenApiSchema | undefined = version.schema.openAPIV3Schema;
+    for (const name of String(jsonPath).split('.').slice(1)) schema = schema?.properties?.[name];
+    return schema ? [] : [invalid(`${path}.selectableFields[${i}].jsonPath`, jsonPath, detail)];
+  });
+}
+
+function defaultErrors(schema: OpenApiSchema, path: string): FieldError[] {
+  if (schema.default === undefined || !schema.type) return [];
+  // A schema that stands alone is taken for an object's; as a property it is what it says.
+  const holder = compileSchema({ type: 'object', properties: { default: schema } });
+  return schemaErrors(holder, { default: schema.default }).map(error => ({
+    ...error,
+    field: `${path}.${error.field}`,
+    // The place itself has no name there.
+    detail: error.detail.replace(/^default(?=[ .[])[.]?/, ''),
+  }));
 }
 
 /** What keeps a schema from being structural: every place has a type, unless it takes anything or two types. */
@@ -81,6 +112,7 @@ function structuralErrors(schema: OpenApiSchema, path: string, root = false): Fi
     );
   if (root && schema.type && schema.type !== 'object')
     errors.push(invalid(`${path}.type`, schema.type, 'must be object at the root'));
+  errors.push(...defaultErrors(schema, path));
   if (schema.type === 'array' && !schema.items) errors.push(required(`${path}.items`, 'must be specified'));
   for (const [i, { rule }] of (schema['x-kubernetes-validations'] ?? []).entries()) {
     const wrong = ruleCompileError(rule);

@@ -25,6 +25,14 @@ export function configMapErrors(object: Fields, old: Fields | undefined): FieldE
   return errors;
 }
 
+/** An event lies where its object does; those of objects in no namespace lie in `default`. */
+export function eventErrors(object: Fields): FieldError[] {
+  const about = (object.involvedObject ?? object.regarding ?? {}) as { namespace?: string };
+  const { namespace } = object.metadata;
+  const fits = about.namespace ? about.namespace === namespace : namespace === 'default';
+  return fits ? [] : [invalid('involvedObject.namespace', about.namespace ?? '', 'does not match event.namespace')];
+}
+
 function decodedLength(base64: string): number {
   return Math.floor((base64.length * 3) / 4);
 }

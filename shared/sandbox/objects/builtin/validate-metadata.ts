@@ -40,7 +40,8 @@ export function validateMetadata(object: KubeObject, old?: KubeObject): FieldErr
     ...annotationErrors(metadata.annotations),
     ...ownerErrors(metadata),
   );
-  for (const finalizer of metadata.finalizers ?? []) errors.push(...finalizerErrors(finalizer, isOwnGroup(group)));
+  for (const [i, finalizer] of (metadata.finalizers ?? []).entries())
+    errors.push(...finalizerErrors(finalizer, `metadata.finalizers[${i}]`, isOwnGroup(group)));
   if (old) errors.push(...immutableMetadata(object, old));
   return errors;
 }
@@ -84,8 +85,9 @@ function annotationErrors(annotations: Fields | undefined): FieldError[] {
 function ownerErrors(metadata: KubeObject['metadata']): FieldError[] {
   const errors: FieldError[] = [];
   let controllers = 0;
-  for (const [i, owner] of (metadata.ownerReferences ?? []).entries()) {
-    const path = `metadata.ownerReferences[${i}]`;
+  for (const owner of metadata.ownerReferences ?? []) {
+    // Without the index, as the API server names it.
+    const path = 'metadata.ownerReferences';
     for (const name of ['apiVersion', 'kind', 'name', 'uid'] as const)
       if (!owner[name])
         errors.push(
@@ -117,12 +119,10 @@ function isOwnGroup(group: string): boolean {
   );
 }
 
-function finalizerErrors(finalizer: string, strict: boolean): FieldError[] {
+function finalizerErrors(finalizer: string, path: string, strict: boolean): FieldError[] {
   const errors = qualifiedName(finalizer).map(message => invalid('metadata.finalizers', finalizer, message));
   if (strict && errors.length === 0 && !finalizer.includes('/') && !standardFinalizers.has(finalizer))
-    errors.push(
-      invalid('metadata.finalizers', finalizer, 'name is neither a standard finalizer name nor is it fully qualified'),
-    );
+    errors.push(invalid(path, finalizer, 'name is neither a standard finalizer name nor is it fully qualified'));
   return errors;
 }
 

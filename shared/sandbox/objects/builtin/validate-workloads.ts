@@ -78,7 +78,13 @@ function strategyErrors(strategy: Fields): FieldError[] {
       ? [forbidden(`${path}.rollingUpdate`, "may not be specified when strategy `type` is 'Recreate'")]
       : [];
   if (strategy.type !== 'RollingUpdate')
-    return [notSupported(`${path}.type`, strategy.type, ['Recreate', 'RollingUpdate'])];
+    // The API server shows the whole struct, in its own names.
+    return [
+      notSupported(path, { Type: strategy.type, RollingUpdate: strategy.rollingUpdate ?? null }, [
+        'Recreate',
+        'RollingUpdate',
+      ]),
+    ];
   const { maxUnavailable, maxSurge } = strategy.rollingUpdate ?? {};
   const errors = [
     ...amountErrors(maxUnavailable, `${path}.rollingUpdate.maxUnavailable`),
@@ -225,8 +231,11 @@ function isSchedule(text: string): boolean {
 
 export function podErrors(object: Fields, old: Fields | undefined): FieldError[] {
   const spec: Fields = object.spec ?? {};
-  if (!old) return podSpecErrors(spec, 'spec');
   const errors = podSpecErrors(spec, 'spec');
+  if (!old) return errors;
+  for (const field of ['containers', 'initContainers'])
+    if (listOf(spec[field]).length !== listOf(old.spec?.[field]).length)
+      return [...errors, forbidden(`spec.${field}`, 'pod updates may not add or remove containers')];
   if (!sameValue(unchangeablePart(spec), unchangeablePart(old.spec ?? {})))
     errors.push(
       forbidden(
