@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { commitFiles, createRepository } from '../../shared/local/git-server.ts';
@@ -19,12 +21,20 @@ function fluxMissing(): string | false {
 
 const skip = fluxMissing();
 
-test('the flux CLI gets, reconciles, suspends, resumes, traces and lists events', { skip }, async () => {
-  const world = await startWorld();
-  const ns = 'cli';
+const started = skip ? undefined : startWorld();
+
+/** The world that the tests share, and `flux` in one of its namespaces. */
+async function open(ns: string) {
+  const world = await started!;
+  await world.namespace(ns);
   const flux = async (...args: string[]) =>
     (await run('flux', ['--kubeconfig', world.target.kubeconfigFile, '-n', ns, '--timeout', '60s', ...args])).stdout;
-  await world.namespace(ns);
+  return { world, flux };
+}
+
+test('the flux CLI gets, reconciles, suspends, resumes, traces and lists events', { skip }, async () => {
+  const ns = 'cli';
+  const { world, flux } = await open(ns);
   const repo = await createRepository(
     world.repositories,
     'cli.git',
@@ -57,4 +67,32 @@ test('the flux CLI gets, reconciles, suspends, resumes, traces and lists events'
     /Kustomization:\s+app[\s\S]*GitRepository:\s+app/,
   );
   assert.match(await flux('events', '--for', 'Kustomization/app'), /ReconciliationSucceeded/);
+});
+
+test('the flux CLI creates, exports, compares, counts and deletes', { skip }, async () => {
+  const ns = 'cli-create';
+  const { world, flux } = await open(ns);
+  const files = { 'app/a.yaml': yaml(configMap('a', { x: '1' })) };
+  await createRepository(world.repositories, 'create.git', files, { branch: 'main' });
+  await flux('create', 'source', 'git', 'app', '--url', `${world.git.url}/create.git`, '--branch', 'main');
+  const source = ['--source', 'GitRepository/app', '--path', './app', '--prune', '--target-namespace', ns];
+  await flux('create', 'kustomization', 'app', ...source, '--wait');
+  assert.equal((await world.get('ConfigMap', ns, 'a'))?.data.x, '1');
+  assert.match(await flux('export', 'kustomization', 'app'), /kind: Kustomization[\s\S]*path: \.\/app/);
+  assert.match(await flux('export', 'source', 'git', '--all'), /kind: GitRepository[\s\S]*create\.git/);
+  assert.match(await flux('stats'), /Kustomization\s+1\s+0\s+0/);
+  assert.match(await flux('get', 'all'), /gitrepository\/app[\s\S]*kustomization\/app/);
+
+  const path = join(world.target.kubeconfigFile, '..', 'changed');
+  await mkdir(path);
+  await writeFile(join(path, 'a.yaml'), yaml(configMap('a', { x: '2' })));
+  const drift = flux('diff', 'kustomization', 'app', '--path', path);
+  await assert.rejects(drift, error => {
+    assert.match((error as { stdout: string }).stdout, /ConfigMap\/cli-create\/a drifted[\s\S]*- 1[\s\S]*\+ 2/);
+    return true;
+  });
+  await flux('delete', 'kustomization', 'app', '--silent');
+  await until('what it applied is gone', async () => !(await world.get('ConfigMap', ns, 'a')));
+  await flux('delete', 'source', 'git', 'app', '--silent');
+  await until('the source is gone', async () => !(await world.get('GitRepository', ns, 'app')));
 });
