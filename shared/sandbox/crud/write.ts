@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { KubeObject } from '../../api/object.ts';
 import { alreadyExists, badRequest, conflict, Fault, forbidden, invalid, notFound, staleMessage } from '../faults.ts';
-import { defaultBuiltin, validateBuiltin } from '../objects/builtin.ts';
+import { defaultBuiltin, validateBuiltin, validateMetadata } from '../objects/builtin.ts';
 import type { FieldError } from '../objects/field-error.ts';
 import { keepTimes, trackUpdate } from '../objects/managed-fields.ts';
 import { sameValue } from '../objects/same-value.ts';
@@ -11,7 +11,7 @@ import type { Entry } from '../store/collection.ts';
 import { clone } from './clone.ts';
 import { mayBeRemoved } from './deletion-state.ts';
 import { type Kernel, type Target, timestamp, type WriteOptions } from './kernel.ts';
-import { checkEnvelope, generateName, validateMetadata } from './metadata.ts';
+import { checkEnvelope, generateName } from './metadata.ts';
 import { completeRead, prepareCreate, prepareUpdate, resetStatus } from './strategy.ts';
 
 /** The object at the target, in the storage version. Throws NotFound. */
@@ -123,7 +123,7 @@ function decoded(target: Target, object: KubeObject, options: WriteOptions, old:
 
 function validate(target: Target, next: KubeObject, old: KubeObject | undefined): void {
   const { definition } = target;
-  const complaints: FieldError[] = definition.builtin ? validateBuiltin(next, old) : validateMetadata(next.metadata);
+  const complaints: FieldError[] = definition.builtin ? validateBuiltin(next, old) : validateMetadata(next, old);
   if (complaints.length > 0) throw invalid(definition.group, definition.kind, next.metadata.name, complaints);
 }
 

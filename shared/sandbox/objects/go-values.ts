@@ -193,7 +193,8 @@ function time(value: unknown, goPath: string, owner: Schema): unknown {
 }
 
 function mismatch(value: unknown, goPath: string, owner: Schema, type: string, withNumber = false): DecodeError {
-  const structName = owner.name?.slice(owner.name.lastIndexOf('.') + 1) ?? '';
+  // The metadata of custom kinds alone has a type without a name here.
+  const structName = owner.name?.slice(owner.name.lastIndexOf('.') + 1) ?? 'ObjectMeta';
   const is = typeof value;
   const kind = withNumber
     ? `number ${value}`
