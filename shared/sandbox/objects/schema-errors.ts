@@ -13,7 +13,7 @@ type Fields = Record<string, unknown>;
 export function schemaErrors(schema: Schema, value: unknown, old?: unknown): FieldError[] {
   const errors: FieldError[] = [];
   check(schema, value, old, '', errors);
-  if (errors.length === 0) checkLists(schema, value, '', errors);
+  checkLists(schema, value, '', errors);
   return errors;
 }
 
@@ -89,16 +89,10 @@ export function regExpOf(pattern: string): RegExp | undefined {
 }
 
 function checkString(schema: Schema, value: string, path: string, errors: FieldError[]): void {
-  const { maxLength, minLength, pattern, format } = schema.raw;
+  const { format } = schema.raw;
   const name = bodyName(path);
-  if (maxLength !== undefined && length(value) > maxLength) {
-    const unit = maxLength === 1 ? 'byte' : 'bytes';
-    errors.push({ type: 'FieldValueTooLong', field: path, value, detail: `may not be more than ${maxLength} ${unit}` });
-  }
-  if (minLength !== undefined && length(value) < minLength)
-    errors.push(invalid(path, value, `${name} should be at least ${minLength} chars long`));
-  if (pattern && regExpOf(pattern)?.test(value) === false)
-    errors.push(invalid(path, value, `${name} should match '${pattern}'`));
+  const fault = stringFault(schema.raw, value, path);
+  if (fault) errors.push(fault);
   if (format && !fitsFormat(format, value))
     errors.push({
       type: 'FieldValueTypeInvalid',
@@ -106,6 +100,21 @@ function checkString(schema: Schema, value: string, path: string, errors: FieldE
       value,
       detail: `${name} must be of type ${format}: ${JSON.stringify(value)}`,
     });
+}
+
+/** Of length and pattern the first that a text breaks. */
+function stringFault(raw: OpenApiSchema, value: string, path: string): FieldError | undefined {
+  const { maxLength, minLength, pattern } = raw;
+  const name = bodyName(path);
+  if (maxLength !== undefined && length(value) > maxLength) {
+    const unit = maxLength === 1 ? 'byte' : 'bytes';
+    return { type: 'FieldValueTooLong', field: path, value, detail: `may not be more than ${maxLength} ${unit}` };
+  }
+  if (minLength !== undefined && length(value) < minLength)
+    return invalid(path, value, `${name} should be at least ${minLength} chars long`);
+  if (pattern && regExpOf(pattern)?.test(value) === false)
+    return invalid(path, value, `${name} should match '${pattern}'`);
+  return undefined;
 }
 
 function length(text: string): number {

@@ -13,7 +13,9 @@ function objectMeta(): Schema {
 
 /** A copy of `object` without the fields that the schema does not know; their paths are added to `unknown`. */
 export function pruneStructural(schema: Schema, object: Fields, unknown: string[]): Fields {
-  return prune(schema, object, '', unknown) as Fields;
+  const pruned = prune(schema, object, '', unknown) as Fields;
+  unknown.sort();
+  return pruned;
 }
 
 function prune(schema: Schema, value: unknown, path: string, unknown: string[]): unknown {

@@ -73,8 +73,25 @@ function versionErrors(spec: Fields): FieldError[] {
       errors.push(...structuralErrors(schema as OpenApiSchema, schemaPath, true));
       errors.push(...selectableErrors(version, shared ? 'spec' : path));
     }
+    errors.push(...scaleErrors(version, path));
   }
   return errors;
+}
+
+const scalePaths = { specReplicasPath: 'spec', statusReplicasPath: 'status', labelSelectorPath: '(?:spec|status)' };
+
+/** The paths of the scale subresource: the server writes along one of them, so that none may leave the object. */
+function scaleErrors(version: Fields, path: string): FieldError[] {
+  const scale = version.subresources?.scale;
+  if (!isFields(scale)) return [];
+  return Object.entries(scalePaths).flatMap(([name, root]) => {
+    const given: unknown = scale[name];
+    const at = `${path}.subresources.scale.${name}`;
+    if (given === undefined || given === '') return name === 'labelSelectorPath' ? [] : [required(at)];
+    const fits =
+      new RegExp(`^\\.${root}(\\.[^.\\[\\]]+)+$`).test(String(given)) && !String(given).includes('__proto__');
+    return fits ? [] : [invalid(at, given, `should be a json path under .${root === 'spec' ? root : 'status'}`)];
+  });
 }
 
 function selectableErrors(version: Fields, path: string): FieldError[] {
