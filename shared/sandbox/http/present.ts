@@ -58,11 +58,9 @@ function itemText(target: Target, entry: Entry): string {
 export function sendPage(call: Call, page: Page): void {
   const { target, accepted } = call;
   const { entries, ...found } = page;
-  // As the API server has it, for custom kinds alone.
-  const metadata = target.definition.builtin ? found : { ...found, continue: found.continue ?? '' };
   if (accepted.as === 'table') {
     const objects = entries.map(entry => inVersion(target, entry));
-    const table = { ...tableOf(target, objects, tableOptions(call)), metadata };
+    const table = { ...tableOf(target, objects, tableOptions(call)), metadata: found };
     sendJson(call.response, 200, JSON.stringify(table), accepted.format);
     return;
   }
@@ -73,6 +71,8 @@ export function sendPage(call: Call, page: Page): void {
   const items = partials
     ? entries.map(entry => JSON.stringify(partial(entry.object, accepted.version)))
     : entries.map(entry => itemText(target, entry));
+  // As the API server has it, for custom kinds alone.
+  const metadata = target.definition.builtin ? found : { ...found, continue: found.continue ?? '' };
   const head = JSON.stringify({ kind, apiVersion, metadata });
   sendJson(call.response, 200, `${head.slice(0, -1)},"items":[${items.join(',')}]}`, accepted.format);
 }
