@@ -1,7 +1,6 @@
 import type { KubeObject } from '../api/object.ts';
 import { ApiError } from '../ports/cluster.ts';
 import type { Change } from './change.ts';
-import type { InventoryEntry } from './inventory.ts';
 import { refOf, subjectOf } from './object-id.ts';
 
 /** Why a set of objects could not be applied, and what had been done by then. */
@@ -10,13 +9,10 @@ export class ApplyError extends Error {
   readonly code = 'ReconciliationFailed';
   /** What was written before the failure; empty when validation failed. */
   readonly changes: Change[];
-  /** What may exist now: everything written, and everything of the inventory before. */
-  readonly inventory: InventoryEntry[];
-  constructor(message: string, changes: Change[], inventory: InventoryEntry[], cause: unknown) {
+  constructor(message: string, changes: Change[], cause: unknown) {
     super(message, { cause });
     this.name = 'ApplyError';
     this.changes = changes;
-    this.inventory = inventory;
   }
 }
 

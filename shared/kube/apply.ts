@@ -5,7 +5,7 @@ import { ApplyError } from './apply-error.ts';
 import type { Change } from './change.ts';
 import { waitForDefinitions, waitForKinds } from './definitions.ts';
 import { compileDriftRules, type DriftRule } from './drift-rules.ts';
-import { type InventoryEntry, inventoryEntry, mergeInventory } from './inventory.ts';
+import { type InventoryEntry, inventoryEntry } from './inventory.ts';
 import { settleAll } from './limiter.ts';
 import { kubectlManagers } from './managed-fields.ts';
 import { type ObjectRef, refOf } from './object-id.ts';
@@ -68,9 +68,7 @@ export async function applySet(
     for (const stage of stages) await run.applyStage(items.filter(item => item.stage === stage));
   } catch (error) {
     if (options.signal.aborted) throw options.signal.reason;
-    const applied = changes.map(inventoryEntry);
-    const message = error instanceof Error ? error.message : String(error);
-    throw new ApplyError(message, changes, mergeInventory(applied, options.inventory), error);
+    throw new ApplyError(error instanceof Error ? error.message : String(error), changes, error);
   }
   return { changes, inventory: changes.map(inventoryEntry), warnings: [...warnings] };
 }

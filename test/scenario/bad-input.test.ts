@@ -90,6 +90,46 @@ test('manifests that cannot be built or applied leave the last good state, and o
   await world.condition('Kustomization', ns, 'broken-yaml', 'Ready', 'True');
 });
 
+test('the inventory holds what was written before a refusal, and nothing that never was', async () => {
+  const group = 'half.acme.example';
+  const size = { type: 'object', properties: { size: { type: 'integer', minimum: 1 } } };
+  const definition = {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `parts.${group}` },
+    spec: {
+      group,
+      scope: 'Namespaced',
+      names: { kind: 'Part', plural: 'parts', singular: 'part' },
+      versions: [
+        {
+          name: 'v1',
+          served: true,
+          storage: true,
+          schema: { openAPIV3Schema: { type: 'object', properties: { spec: size } } },
+        },
+      ],
+    },
+  };
+  const part = (name: string, spec: object) => ({ apiVersion: `${group}/v1`, kind: 'Part', metadata: { name }, spec });
+  const files = { 'all.yaml': yaml(definition, part('good', { size: 1 }), part('broken', { size: 0 })) };
+  const repo = await source('half', files);
+  await world.apply(yaml(ks('half')));
+  const inventory = async () =>
+    (await world.get('Kustomization', ns, 'half'))!.status.inventory.entries.map((entry: { id: string }) => entry.id);
+  await world.condition('Kustomization', ns, 'half', 'Ready', 'False', 'ReconciliationFailed');
+  const written = [`_parts.${group}_apiextensions.k8s.io_CustomResourceDefinition`];
+  assert.deepEqual(await inventory(), written);
+  await until('it was tried again', async () => {
+    const [latest] = (await world.get('Kustomization', ns, 'half'))?.status.history ?? [];
+    return latest?.totalReconciliations > 1;
+  });
+  assert.deepEqual(await inventory(), written);
+  await commitFiles(repo, { 'all.yaml': undefined }, { message: 'Drop it', branch: 'main' });
+  await world.condition('Kustomization', ns, 'half', 'Ready', 'True');
+  assert.deepEqual(await inventory(), []);
+});
+
 test('a path outside the artifact is refused', async () => {
   await source('escape', { 'a.yaml': yaml(configMap('a', {})) });
   await world.apply(

@@ -2,13 +2,19 @@ import { formatDuration } from '../../api/duration.ts';
 import { type ApplySetResult, applySet } from '../../kube/apply.ts';
 import { ApplyError } from '../../kube/apply-error.ts';
 import { changesText, hasChanged } from '../../kube/change.ts';
-import { diffInventory, type InventoryEntry, inventoryOf, mergeInventory } from '../../kube/inventory.ts';
+import {
+  diffInventory,
+  type InventoryEntry,
+  inventoryEntry,
+  inventoryOf,
+  mergeInventory,
+} from '../../kube/inventory.ts';
 import { prune } from '../../kube/prune.ts';
 import { findError, messageOfError } from '../../reconcile/errors.ts';
 import type { Outcome } from '../../reconcile/outcome.ts';
 import { failed } from './record.ts';
 import { inventoryOfStatus, ownerOf, revisionMetadata, targetOf, timeoutOf, type Work } from './subject.ts';
-import { dropServed, inventoryWithNotes, noteNew } from './write-ahead.ts';
+import { dropServed, inventoryWithNotes, type Noted, type NoteSubject, noteFailed, noteNew } from './write-ahead.ts';
 
 /** Applies what was built, deletes what is no longer in it, and records both in the inventory. */
 export async function applyManifests(work: Work): Promise<Outcome | undefined> {
@@ -17,7 +23,7 @@ export async function applyManifests(work: Work): Promise<Outcome | undefined> {
   work.stage(
     `Detecting drift for revision ${artifact.revision} with a timeout of ${formatDuration(timeoutOf(object))}`,
   );
-  const subject = { key, uid: object.metadata.uid ?? '', recorded: inventoryOfStatus(work.status) };
+  const subject: NoteSubject = { key, uid: object.metadata.uid ?? '', recorded: inventoryOfStatus(work.status) };
   const before = await inventoryWithNotes(ports.store, subject);
   await noteNew(ports.store, subject, before, inventoryOf(objects));
   let applied: ApplySetResult;
@@ -26,27 +32,30 @@ export async function applyManifests(work: Work): Promise<Outcome | undefined> {
       manager: 'kustomize-controller',
       owner: ownerOf(object),
       force: object.spec.force ?? false,
-      inventory: before,
+      inventory: before.entries,
       signal: work.signal,
       clock: work.clock,
       ignore: object.spec.ignore ?? [],
     });
   } catch (error) {
-    return applyFailed(work, before, error);
+    return applyFailed(work, subject, before, error);
   }
   work.applied = applied;
   const changed = applied.changes.filter(hasChanged);
   if (changed.length > 0) tell(work, changesText(changed));
-  const outcome = await removeStale(work, before, applied.inventory);
+  const outcome = await removeStale(work, before.entries, applied.inventory);
   if (!outcome) await dropServed(ports.store, subject, before, applied.inventory);
   return outcome;
 }
 
 /** What was written before the failure is in the cluster, so it belongs to the inventory like what was there before. */
-function applyFailed(work: Work, before: InventoryEntry[], error: unknown): Outcome {
+async function applyFailed(work: Work, subject: NoteSubject, before: Noted, error: unknown): Promise<Outcome> {
   const failure = findError(error, ApplyError);
-  const entries = failure?.inventory ?? before;
-  if (entries.length > 0 || work.status.inventory) work.status.inventory = { entries };
+  if (failure) {
+    const entries = mergeInventory(failure.changes.map(inventoryEntry), subject.recorded);
+    if (entries.length > 0 || work.status.inventory) work.status.inventory = { entries };
+    await noteFailed(work.ports.store, subject, before, entries);
+  }
   const written = (failure?.changes ?? []).filter(hasChanged);
   const message = `${messageOfError(error)}${written.length > 0 ? `\n${changesText(written)}` : ''}`;
   return failed(work, 'ReconciliationFailed', message, error);

@@ -20,7 +20,7 @@ export async function finalizeKustomization(subject: Subject): Promise<Outcome> 
   const { object, clock, key, ports, status } = subject;
   if (!deletes(object)) return done;
   const recorded = inventoryOfStatus(status);
-  const entries = await inventoryWithNotes(ports.store, { key, uid: object.metadata.uid ?? '', recorded });
+  const { entries } = await inventoryWithNotes(ports.store, { key, uid: object.metadata.uid ?? '', recorded });
   if (entries.length === 0) return done;
   if (!(await canImpersonate(subject))) return leaveBehind(subject, entries);
   const waiting = object.spec.deletionPolicy === 'WaitForTermination';

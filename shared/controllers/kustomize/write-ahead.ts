@@ -9,12 +9,13 @@ import type { Store } from '../../ports/store.ts';
  * A worker may die, or lose its API server, between the first object it creates and the status that records them. If the
  * source moves on meanwhile, the new manifests may lack what was created, and nobody would ever prune it. So what is about
  * to be created is noted in the store first (only when there is something new), and the note is part of the inventory until
- * a status records it: it says on which inventory it builds, and any other one makes it void. So no writer of the status
+ * a status records it: it says on which inventories it builds, and any other one makes it void. So no writer of the status
  * has to remember the note, and a namesake made later (another uid) has nothing to do with it.
  */
 const Note = z.object({
   uid: z.string(),
-  recorded: z.string(),
+  /** Digests of the inventories on which it builds. */
+  recorded: z.array(z.string()),
   entries: z.array(z.object({ id: z.string(), v: z.string() })),
 });
 
@@ -27,39 +28,64 @@ export interface NoteSubject {
   recorded: readonly InventoryEntry[];
 }
 
-/** The recorded inventory with what attempts that did not end may have created since. */
-export async function inventoryWithNotes(store: Store, subject: NoteSubject): Promise<InventoryEntry[]> {
+export interface Noted {
+  /** The recorded inventory with what attempts that did not end may have created since. */
+  entries: InventoryEntry[];
+  /** What the note builds on; empty without a note that counts. */
+  recorded: readonly string[];
+}
+
+export async function inventoryWithNotes(store: Store, subject: NoteSubject): Promise<Noted> {
   const stored = await store.get(noteKey(subject.key));
-  if (!stored) return [...subject.recorded];
-  const note = Note.safeParse(jsonOf(await buffer(stored.body)));
-  const valid = note.success && note.data.uid === subject.uid && note.data.recorded === digestOf(subject.recorded);
-  return valid ? mergeInventory([...subject.recorded], note.data.entries) : [...subject.recorded];
+  const note = stored && Note.safeParse(jsonOf(await buffer(stored.body))).data;
+  const counts = note?.uid === subject.uid && note.recorded.includes(digestOf(subject.recorded));
+  if (!note || !counts) return { entries: [...subject.recorded], recorded: [] };
+  return { entries: mergeInventory(subject.recorded, note.entries), recorded: note.recorded };
 }
 
 /** Notes what is about to be created. `before` is what {@link inventoryWithNotes} gave: the new note takes the old one in. */
 export async function noteNew(
   store: Store,
   { key, uid, recorded }: NoteSubject,
-  before: readonly InventoryEntry[],
+  before: Noted,
   next: readonly InventoryEntry[],
 ): Promise<void> {
-  if (diffInventory(next, before).length === 0) return;
-  const entries = diffInventory(mergeInventory([...before], [...next]), recorded);
-  const note = { uid, recorded: digestOf(recorded), entries };
-  await store.put(noteKey(key), Buffer.from(JSON.stringify(note)), { contentType: 'application/json' });
+  if (diffInventory(next, before.entries).length === 0) return;
+  const entries = diffInventory(mergeInventory(before.entries, next), recorded);
+  await write(store, key, { uid, recorded: [digestOf(recorded)], entries });
 }
 
 /**
- * Drops a note that has served: what it named was dealt with, and the status will look as before, so that nothing else makes
- * it void.
+ * After an attempt that failed in order: what it wrote is known, so of the rest only what earlier attempts may have created
+ * stays noted. The note counts for the inventory as it is and as it will be, whether the status can be written or not.
+ */
+export async function noteFailed(
+  store: Store,
+  { key, uid, recorded }: NoteSubject,
+  before: Noted,
+  inventory: readonly InventoryEntry[],
+): Promise<void> {
+  const entries = diffInventory(mergeInventory(before.entries, inventory), recorded);
+  if (entries.length === 0) return store.delete([noteKey(key)]);
+  await write(store, key, { uid, recorded: [digestOf(recorded), digestOf(inventory)], entries });
+}
+
+/**
+ * Drops a note that has served: what it named was dealt with, and the status will look as one that it counts for. One that
+ * the status does not hold yet is still needed.
  */
 export async function dropServed(
   store: Store,
   { key, recorded }: NoteSubject,
-  before: readonly InventoryEntry[],
+  before: Noted,
   next: readonly InventoryEntry[],
 ): Promise<void> {
-  if (before.length > recorded.length && digestOf(next) === digestOf(recorded)) await store.delete([noteKey(key)]);
+  if (!before.recorded.includes(digestOf(next)) || diffInventory(next, recorded).length > 0) return;
+  await store.delete([noteKey(key)]);
+}
+
+async function write(store: Store, key: ObjectKey, note: z.infer<typeof Note>): Promise<void> {
+  await store.put(noteKey(key), Buffer.from(JSON.stringify(note)), { contentType: 'application/json' });
 }
 
 function digestOf(entries: readonly InventoryEntry[]): string {
