@@ -1,31 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import type { KubeObject } from '../api/object.ts';
 import { type BuildSpec, buildByKustomize, planBuild } from './build.ts';
 import { emitYaml } from './emit.ts';
-
-let folder: string;
-let count = 0;
-before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'sluice-direct-'));
-});
-after(() => rm(folder, { recursive: true, force: true }));
-
-async function source(files: Record<string, string>): Promise<string> {
-  const root = join(folder, String(count++));
-  for (const [path, text] of Object.entries(files)) {
-    await mkdir(dirname(join(root, path)), { recursive: true });
-    await writeFile(join(root, path), text);
-  }
-  return root;
-}
+import { configMap, source } from './testing/source.ts';
 
 const object = (kind: string, name: string, more = '', apiVersion = 'v1') =>
   `apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata:\n  name: ${name}\n${more}`;
-const configMap = (name: string, more = '') => object('ConfigMap', name, more);
 
 const web = `# The front door.
 ---
@@ -161,7 +142,7 @@ describe('built without kustomize, and the same', () => {
   for (const [name, files] of table)
     it(name, async () => {
       const nested = Object.fromEntries(Object.entries(files).map(([path, text]) => [`app/${path}`, text]));
-      const request = { root: await source(nested), path: 'app', spec: {} };
+      const request = { ...(await source(nested)), path: 'app', spec: {} };
       const plan = await planBuild(request);
       assert.equal(plan.by, 'direct');
       const built = await buildByKustomize(request);
@@ -214,7 +195,7 @@ describe('built without kustomize, and the same', () => {
   ];
   for (const [name, files, spec] of namespaces)
     it(`a namespace: ${name}`, async () => {
-      const request = { root: await source(files), path: '', spec };
+      const request = { ...(await source(files)), path: '', spec };
       const plan = await planBuild(request);
       assert.equal(plan.by, 'direct');
       assert.equal(
@@ -291,7 +272,7 @@ describe('left to kustomize', () => {
   ];
   for (const [name, files, spec = {}] of table)
     it(name, async () => {
-      const request = { root: await source(files), path: '', spec };
+      const request = { ...(await source(files)), path: '', spec };
       const by = await planBuild(request).then(
         plan => plan.by,
         () => 'error',
@@ -388,7 +369,7 @@ describe('objects made by chance are the same from both', () => {
         }),
       );
       const files = Object.fromEntries(objects.map((made, n) => [`${n % 10}/${n}.yaml`, emitYaml(made)]));
-      const request = { root: await source(files), path: '', spec: {} };
+      const request = { ...(await source(files)), path: '', spec: {} };
       const plan = await planBuild(request);
       const built = await buildByKustomize(request);
       const byName = (list: KubeObject[]) => list.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
@@ -396,7 +377,7 @@ describe('objects made by chance are the same from both', () => {
       if (plan.by === 'direct') assert.deepEqual(plan.objects, built);
       // Texts that only the whole parser reads are among them, so that file by file is what shows the rest.
       for (const made of objects.slice(0, 60)) {
-        const single = { root: await source({ 'a.yaml': emitYaml(made) }), path: '', spec: {} };
+        const single = { ...(await source({ 'a.yaml': emitYaml(made) })), path: '', spec: {} };
         const alone = await planBuild(single);
         if (alone.by === 'direct') assert.deepEqual(alone.objects, [made]);
       }
