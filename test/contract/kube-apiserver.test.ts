@@ -6,6 +6,7 @@ import type { KubeTarget } from './kube.ts';
 import { applyContract } from './kube-apply.ts';
 import { clientContract } from './kube-client.ts';
 import { healthContract } from './kube-health.ts';
+import { managersContract } from './kube-managers.ts';
 import { proofContract } from './kube-proof.ts';
 
 const missing = apiserverMissing();
@@ -29,5 +30,6 @@ const apiserver: KubeTarget = {
 
 clientContract(apiserver);
 applyContract(apiserver);
+managersContract(apiserver);
 healthContract(apiserver);
 proofContract(apiserver);

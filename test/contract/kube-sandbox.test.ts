@@ -6,6 +6,7 @@ import type { KubeTarget } from './kube.ts';
 import { applyContract } from './kube-apply.ts';
 import { clientContract } from './kube-client.ts';
 import { healthContract } from './kube-health.ts';
+import { managersContract } from './kube-managers.ts';
 import { proofContract } from './kube-proof.ts';
 
 const sandbox: KubeTarget = {
@@ -25,5 +26,6 @@ const sandbox: KubeTarget = {
 
 clientContract(sandbox);
 applyContract(sandbox);
+managersContract(sandbox);
 healthContract(sandbox);
 proofContract(sandbox);
