@@ -15,6 +15,7 @@ function object(change: {
   deleting?: boolean;
   finalizers?: string[];
   ready?: boolean;
+  artifact?: string;
 }): KubeObject {
   const { generation = 1 } = change;
   return {
@@ -33,6 +34,7 @@ function object(change: {
     spec: { interval: '1m' },
     status: {
       ...(change.ready ? { observedGeneration: generation, conditions: [{ type: 'Ready', status: 'True' }] } : {}),
+      ...(change.artifact ? { artifact: { url: change.artifact } } : {}),
       ...(change.handled ? { lastHandledReconcileAt: change.handled } : {}),
     },
   };
@@ -45,6 +47,13 @@ const table: [string, KubeObject, KubeObject | undefined, ChangeDecision][] = [
   ['an object that is settled, after the index was lost', object({ ready: true }), undefined, 'index'],
   ['… but asked for meanwhile', object({ ready: true, requestedAt: 't1' }), undefined, 'reconcile'],
   ['… asked for and answered', object({ ready: true, requestedAt: 't1', handled: 't1' }), undefined, 'index'],
+  ['… with our artifact', object({ ready: true, artifact: 'https://sluice/artifacts/a' }), undefined, 'index'],
+  [
+    '… with an artifact of Flux',
+    object({ ready: true, artifact: 'http://source-controller/a' }),
+    undefined,
+    'reconcile',
+  ],
   ['what was seen already', object({}), object({}), 'nothing'],
   ['a status write', object({ resourceVersion: '11', ready: true }), object({}), 'nothing'],
   ['a new generation', object({ resourceVersion: '11', generation: 2 }), object({}), 'reconcile'],
@@ -73,4 +82,5 @@ const table: [string, KubeObject, KubeObject | undefined, ChangeDecision][] = [
 ];
 
 for (const [name, now, before, expected] of table)
-  test(`${name}: ${expected}`, () => assert.equal(decideChange(now, before && known(before)), expected));
+  test(`${name}: ${expected}`, () =>
+    assert.equal(decideChange(now, before && known(before), 'https://sluice'), expected));
