@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { ApplyError } from '../../shared/kube/apply-error.ts';
 import { Applier, configMap, configMaps, deployment, deployments, type KubeTarget, type Running, run } from './kube.ts';
 
 const group = 'kustomize.toolkit.fluxcd.io';
@@ -160,13 +159,4 @@ export function managersContract(target: KubeTarget): void {
       assert.equal((await client.get(configMaps, namespace, 'a'))?.data.a, '1');
     });
   });
-}
-
-async function _refused(apply: Promise<unknown>): Promise<ApplyError> {
-  const error = await apply.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  assert.ok(error instanceof ApplyError, `expected an ApplyError, got ${error}`);
-  return error;
 }
