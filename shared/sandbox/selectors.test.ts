@@ -20,6 +20,8 @@ const table: [selector: string, matches: boolean][] = [
   ['missing', false],
   ['!missing', true],
   ['!app', false],
+  ['constructor', false],
+  ['!constructor', true],
   ['example.com/size>2', true],
   ['example.com/size<3', false],
   ['app in (web),tier!=back,!missing', true],

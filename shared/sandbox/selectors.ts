@@ -58,14 +58,14 @@ function parseRequirement(text: string): Requirement {
   if (exists) {
     const wanted = exists[1] !== '!';
     const key = exists[2]!;
-    return labels => key in labels === wanted;
+    return labels => Object.hasOwn(labels, key) === wanted;
   }
   throw badRequest(`unable to parse requirement: ${JSON.stringify(text)} is no label selector requirement`);
 }
 
 function membership(key: string, wanted: boolean, list: string): Requirement {
   const values = new Set(list.split(',').map(value => value.trim()));
-  return labels => (key in labels && values.has(labels[key]!)) === wanted;
+  return labels => (Object.hasOwn(labels, key) && values.has(labels[key]!)) === wanted;
 }
 
 function comparison(key: string, operator: string, value: string): Requirement {
@@ -73,9 +73,9 @@ function comparison(key: string, operator: string, value: string): Requirement {
     case '!=':
       return labels => labels[key] !== value;
     case '>':
-      return labels => key in labels && Number(labels[key]) > Number(value);
+      return labels => Object.hasOwn(labels, key) && Number(labels[key]) > Number(value);
     case '<':
-      return labels => key in labels && Number(labels[key]) < Number(value);
+      return labels => Object.hasOwn(labels, key) && Number(labels[key]) < Number(value);
     default:
       return labels => labels[key] === value;
   }
