@@ -82,8 +82,9 @@ test('sparseCheckout and ignore shape the artifact, and the status says by which
   assert.equal(again, whole, 'the same rules make the same artifact');
 
   await world.apply(yaml(gitRepository(ns, 'absent', url, { sparseCheckout: ['nowhere'] })));
-  const failed = await world.condition('GitRepository', ns, 'absent', 'Ready', 'False');
+  const failed = await world.condition('GitRepository', ns, 'absent', 'Ready', 'False', 'GitOperationFailed');
   assert.match(conditionOf(failed, 'Ready')!.message, /nowhere/);
+  assert.equal(conditionOf(failed, 'FetchFailed')?.reason, 'GitOperationFailed');
 });
 
 test('conditions and Events tell of what is stored, what is outdated, and how a failure ended', async () => {

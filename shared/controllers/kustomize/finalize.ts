@@ -94,12 +94,13 @@ async function stillThere(subject: Subject, refs: readonly ObjectRef[]): Promise
 }
 
 function tell(subject: Subject, severity: 'info' | 'error', message: string): void {
-  const { lastAppliedRevision } = subject.object.status;
+  const { lastAppliedRevision: revision = '', lastAppliedOriginRevision: originRevision = '' } = subject.object.status;
   const reason = findCondition(subject.object as unknown as KubeObject, 'Ready')?.reason ?? severity;
   subject.event({
     severity,
     reason,
     message,
-    ...(lastAppliedRevision ? { metadata: { revision: lastAppliedRevision } } : {}),
+    // Empty ones are left out.
+    metadata: { revision, originRevision },
   });
 }

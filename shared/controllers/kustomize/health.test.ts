@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Kustomization } from '../../api/kustomize/kustomization.ts';
 import type { KubeObject } from '../../api/object.ts';
-import { toCheck } from './health.ts';
+import { refOf } from '../../kube/object-id.ts';
+import { isLeftAlone, toCheck } from './health.ts';
 
 const object = (kind: string, name: string, annotations = {}): KubeObject => ({
   apiVersion: 'apps/v1',
@@ -31,3 +32,25 @@ test('healthChecks: what they name', () => {
   assert.deepEqual(names({ healthChecks: [check] }), ['StatefulSet/db']);
   assert.deepEqual(names({ healthChecks: [check], wait: true }), ['Deployment/web']);
 });
+
+const ours = {
+  'kustomize.toolkit.fluxcd.io/name': 'self',
+  'kustomize.toolkit.fluxcd.io/namespace': 'ns',
+};
+const once = object('Deployment', 'web', { 'kustomize.toolkit.fluxcd.io/ssa': 'IfNotPresent' });
+const disabled = object('Deployment', 'web', { 'kustomize.toolkit.fluxcd.io/reconcile': 'disabled' });
+const plain = object('Deployment', 'web');
+const owned = (each: KubeObject): KubeObject => ({ ...each, metadata: { ...each.metadata, labels: ours } });
+const left: [string, object, KubeObject, KubeObject | undefined, boolean][] = [
+  ['as it was applied', { wait: true }, plain, owned(plain), false],
+  ['annotated in the cluster', { wait: true }, plain, owned(disabled), true],
+  ['annotated, but named by healthChecks', {}, plain, owned(disabled), false],
+  ['absent', { wait: true }, plain, undefined, false],
+  ['there before, to be made only if not', { wait: true }, once, plain, true],
+  ['made by us, because it was not there', { wait: true }, once, owned(once), false],
+];
+for (const [name, spec, wanted, live, expected] of left)
+  test(`an object that is ${name} is ${expected ? 'not ' : ''}waited for`, () => {
+    const result = { ref: refOf(wanted), ...(live ? { object: live } : {}) };
+    assert.equal(isLeftAlone({ object: self(spec), objects: [wanted] }, result), expected);
+  });

@@ -2,9 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { findCondition } from '../../api/conditions.ts';
 import { formatDuration } from '../../api/duration.ts';
 import type { KubeObject } from '../../api/object.ts';
-import { checkHealth, type HealthOptions, jobsWithTtl, summarizeHealth } from '../../kube/health.ts';
-import { type ObjectRef, refOf } from '../../kube/object-id.ts';
-import { ownerSelector, policyOf } from '../../kube/policy.ts';
+import { checkHealth, type HealthOptions, type HealthResult, jobsWithTtl, summarizeHealth } from '../../kube/health.ts';
+import { identityOf, type ObjectRef, refOf } from '../../kube/object-id.ts';
+import { isOwnedBy, ownerSelector, policyOf } from '../../kube/policy.ts';
 import type { Outcome } from '../../reconcile/outcome.ts';
 import { healthEvaluator } from './cel.ts';
 import { failed } from './record.ts';
@@ -56,7 +56,7 @@ export async function checkHealthOf(work: Work): Promise<Outcome | undefined> {
   const options = optionsOf(work);
   let open = refs;
   for (const pause of [...(work.changed || resumed ? quickLooksMs : []), undefined]) {
-    const results = await checkHealth(target, open, options);
+    const results = (await checkHealth(target, open, options)).filter(result => !isLeftAlone(work, result));
     // Within a second and a half nobody needs to be asked again who was well.
     open = results.filter(({ status }) => status !== 'Current').map(({ ref }) => ref);
     const elapsed = work.clock.now() - since;
@@ -77,6 +77,23 @@ function optionsOf(work: Work): HealthOptions {
     jobsWithTtl: jobsWithTtl(work.objects ?? []),
     now: work.clock.now(),
   };
+}
+
+/**
+ * Whether an object was not ours to write, as the cluster says: annotated there, or to be made only where it is absent and
+ * somebody else's. Under `wait` it is not waited for.
+ */
+export function isLeftAlone(
+  work: Pick<Work, 'object' | 'objects'>,
+  result: Pick<HealthResult, 'ref' | 'object'>,
+): boolean {
+  const { ref, object: live } = result;
+  if (!work.object.spec.wait || !live) return false;
+  const policy = policyOf('kustomize.toolkit.fluxcd.io');
+  if (policy.excluded(live)) return true;
+  if (isOwnedBy(live, ownerOf(work.object))) return false;
+  const wanted = work.objects?.find(object => identityOf(refOf(object)) === identityOf(ref));
+  return wanted !== undefined && policy.ifNotPresent(wanted);
 }
 
 /** All that was applied, or what is named; never objects that were not ours to write, and never the object itself. */
@@ -108,9 +125,15 @@ function passed(work: Work, elapsed: number): undefined {
   }
   const message = `Health check passed in ${formatDuration(elapsed)}`;
   work.condition('Healthy', { status: 'True', reason: 'Succeeded', message });
-  if (!wasHealthy || newRevision)
+  if (!(wasHealthy || wentWellBefore(work)) || newRevision)
     work.event({ severity: 'info', reason: 'Progressing', message, metadata: revisionMetadata(work.artifact) });
   work.changed = true;
+}
+
+/** A wait hides what the condition said before it; how the last reconcile ended says the same. */
+function wentWellBefore(work: Work): boolean {
+  const [last] = work.object.status.history ?? [];
+  return healthyCondition(work)?.status === 'Unknown' && last?.lastReconciledStatus === 'ReconciliationSucceeded';
 }
 
 function unhealthy(work: Work, elapsed: number, text: string): Outcome {

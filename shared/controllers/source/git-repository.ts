@@ -1,12 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { parseDuration } from '../../api/duration.ts';
 import type { GitRepository } from '../../api/source/git-repository.ts';
+import { ArtifactError } from '../../artifact/errors.ts';
 import { artifactKey, artifactPath, artifactToken, artifactUrl } from '../../artifact/layout.ts';
 import type { Resolved } from '../../git/reference.ts';
 import { connectRemote, type GitRemote } from '../../git/remote.ts';
 import type { Snapshot } from '../../git/snapshot.ts';
 import { type Context, type Controller, runSteps, type Step } from '../../reconcile/controller.ts';
-import { messageOfError } from '../../reconcile/errors.ts';
+import { findError, messageOfError } from '../../reconcile/errors.ts';
 import type { Outcome } from '../../reconcile/outcome.ts';
 import { rfc3339 } from '../../reconcile/summarize.ts';
 import { artifactSecret } from './artifact-secret.ts';
@@ -146,6 +147,8 @@ async function storeArtifact(work: Work): Promise<Outcome> {
   try {
     archive = await storeSnapshot(snapshot, filter, work.ports.store, work.clock.now());
   } catch (error) {
+    // A directory of spec.sparseCheckout that is not there: the fault of what was fetched, not of the store.
+    if (findError(error, ArtifactError)?.code === 'NotFound') return sparseFailed(work, error);
     const reason = 'ArchiveOperationFailed';
     const message = `unable to archive artifact to storage: ${messageOfError(error)}`;
     work.condition('StorageOperationFailed', { status: 'True', reason, message });
@@ -193,6 +196,13 @@ function hadFailed({ status }: GitRepository): boolean {
 export function shortMessage(message: string): string {
   const characters = [...(message.split('\n')[0] ?? '')];
   return characters.length > 50 ? `${characters.slice(0, 50).join('')}...` : characters.join('');
+}
+
+function sparseFailed(work: Work, error: unknown): Outcome {
+  const reason = 'GitOperationFailed';
+  const message = `failed to sparse checkout directories: ${messageOfError(error)}`;
+  work.condition('FetchFailed', { status: 'True', reason, message });
+  return { type: 'failed', reason, message, error };
 }
 
 /** The last artifact stays: what could not be fetched says nothing about what was. */
