@@ -128,6 +128,27 @@ const definitions: Ask[] = [
     }),
   },
   {
+    name: 'definition: scale paths that lead elsewhere',
+    method: 'POST',
+    path: crds,
+    body: definition({
+      versions: [
+        version('v1', {
+          storage: true,
+          subresources: {
+            scale: { specReplicasPath: '.metadata.size', statusReplicasPath: '.status', labelSelectorPath: '.a.b' },
+          },
+        }),
+      ],
+    }),
+  },
+  {
+    name: 'definition: no scale paths',
+    method: 'POST',
+    path: crds,
+    body: definition({ versions: [version('v1', { storage: true, subresources: { scale: {} } })] }),
+  },
+  {
     name: 'definition: wrong default',
     method: 'POST',
     path: crds,
@@ -179,6 +200,22 @@ const objects: Ask[] = [
   create('keys twice', gadget('two', { size: 1, parts: [{ id: 'a' }, { id: 'a' }] })),
   create('no kind', { metadata: { name: 'x' } }),
   create('another kind', gadget('x', {}, { kind: 'Gizmo' })),
+  create('another API version', gadget('x', { size: 1 }, { apiVersion: `${group}/v1beta1` })),
+  create('another group', gadget('x', { size: 1 }, { apiVersion: 'apps/v1' })),
+  create(
+    'labels that no label may have',
+    gadget('x', { size: 1 }, { metadata: { name: 'x', labels: { '/a': '', '': 'b', 'A_/b': 'c' } } }),
+  ),
+  create('a long name', gadget('x'.repeat(254), { size: 1 })),
+  create('finalizers', gadget('x', { size: 1 }, { metadata: { name: 'x', finalizers: ['a', 'b/c', '?'] } })),
+  create(
+    'owners',
+    gadget(
+      'x',
+      { size: 1 },
+      { metadata: { name: 'x', ownerReferences: [{ apiVersion: '', kind: '', name: '', uid: '' }] } },
+    ),
+  ),
   create('status is not written', gadget('three', { size: 2 }, { status: { ready: true } })),
   create('wrong labels', gadget('x', { size: 1 }, { metadata: { name: 'X Y', labels: { 'a/b/c': '?' } } })),
   create('metadata of a wrong type', gadget('x', { size: 1 }, { metadata: { name: 'x', labels: { a: 1 } } })),

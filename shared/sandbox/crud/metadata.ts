@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { KubeObject, ObjectMeta } from '../../api/object.ts';
-import { badRequest, invalid } from '../faults.ts';
-import type { FieldError } from '../objects/field-error.ts';
+import { badRequest, type Fault, invalid } from '../faults.ts';
 import { apiVersionOf } from '../resources/definition.ts';
 import type { Target } from './kernel.ts';
 
@@ -18,33 +17,23 @@ export function checkEnvelope(target: Target, body: unknown): KubeObject {
     );
   object.kind ??= definition.kind;
   object.apiVersion ??= expected;
-  if (!definition.builtin) checkCustomType(target, object, expected);
-  if (object.kind !== definition.kind)
-    throw badRequest(
-      `the kind in the data (${String(object.kind)}) does not match the expected kind (${definition.kind})`,
-    );
   if (object.apiVersion !== expected)
     throw badRequest(
       `the API version in the data (${String(object.apiVersion)}) does not match the expected API version (${expected})`,
     );
+  if (object.kind !== definition.kind) throw otherKind(target, object);
   if (typeof object.metadata !== 'object' || object.metadata === null) object.metadata = { name: '' };
   checkPlace(target, object.metadata);
   return object;
 }
 
 /** An object of a custom kind is read as whatever it says to be, and refused when it is validated. */
-function checkCustomType(
-  { definition, name }: Target,
-  { kind, apiVersion, metadata }: KubeObject,
-  expected: string,
-): void {
-  const errors: FieldError[] = [];
-  const must = (field: string, value: string, wanted: string): void => {
-    if (value !== wanted) errors.push({ type: 'FieldValueInvalid', field, value, detail: `must be ${wanted}` });
-  };
-  must('apiVersion', apiVersion, expected);
-  must('kind', kind, definition.kind);
-  if (errors.length > 0) throw invalid(definition.group, kind, metadata?.name ?? name, errors);
+function otherKind({ definition, name }: Target, { kind, metadata }: KubeObject): Fault {
+  if (definition.builtin)
+    return badRequest(`the kind in the data (${String(kind)}) does not match the expected kind (${definition.kind})`);
+  return invalid(definition.group, kind, metadata?.name ?? name, [
+    { type: 'FieldValueInvalid', field: 'kind', value: kind, detail: `must be ${definition.kind}` },
+  ]);
 }
 
 function checkPlace(target: Target, metadata: ObjectMeta): void {

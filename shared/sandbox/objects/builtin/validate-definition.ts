@@ -61,6 +61,7 @@ function versionErrors(spec: Fields): FieldError[] {
     errors.push(invalid('spec.versions', names, 'must contain unique version names'));
   // What all versions have in common the API server keeps, and names, once.
   const shared = versions.every(version => sameValue(version.schema, versions[0]?.schema));
+  const sameScale = versions.every(version => sameValue(version.subresources, versions[0]?.subresources));
   for (const [i, version] of versions.entries()) {
     const path = `spec.versions[${i}]`;
     const schemaPath = shared ? 'spec.validation.openAPIV3Schema' : `${path}.schema.openAPIV3Schema`;
@@ -73,24 +74,27 @@ function versionErrors(spec: Fields): FieldError[] {
       errors.push(...structuralErrors(schema as OpenApiSchema, schemaPath, true));
       errors.push(...selectableErrors(version, shared ? 'spec' : path));
     }
-    errors.push(...scaleErrors(version, path));
+    if (i === 0 || !sameScale) errors.push(...scaleErrors(version, sameScale ? 'spec' : path));
   }
   return errors;
 }
 
-const scalePaths = { specReplicasPath: 'spec', statusReplicasPath: 'status', labelSelectorPath: '(?:spec|status)' };
+const scalePaths = {
+  specReplicasPath: { root: '\\.spec', told: '.spec' },
+  statusReplicasPath: { root: '\\.status', told: '.status' },
+  labelSelectorPath: { root: '\\.(?:spec|status)', told: 'either .spec or .status' },
+};
 
 /** The paths of the scale subresource: the server writes along one of them, so that none may leave the object. */
 function scaleErrors(version: Fields, path: string): FieldError[] {
   const scale = version.subresources?.scale;
   if (!isFields(scale)) return [];
-  return Object.entries(scalePaths).flatMap(([name, root]) => {
+  return Object.entries(scalePaths).flatMap(([name, { root, told }]) => {
     const given: unknown = scale[name];
     const at = `${path}.subresources.scale.${name}`;
     if (given === undefined || given === '') return name === 'labelSelectorPath' ? [] : [required(at)];
-    const fits =
-      new RegExp(`^\\.${root}(\\.[^.\\[\\]]+)+$`).test(String(given)) && !String(given).includes('__proto__');
-    return fits ? [] : [invalid(at, given, `should be a json path under .${root === 'spec' ? root : 'status'}`)];
+    const fits = new RegExp(`^${root}(\\.[^.\\[\\]]+)+$`).test(String(given)) && !String(given).includes('__proto__');
+    return fits ? [] : [invalid(at, given, `should be a json path under ${told}`)];
   });
 }
 
