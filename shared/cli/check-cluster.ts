@@ -71,9 +71,14 @@ async function checkRights(cluster: Cluster): Promise<Finding[]> {
     return [{ level: 'good', text: 'the credentials may do everything' }];
   const answers = await Promise.all(needed.map(right => may(cluster, right)));
   const missing = needed.filter((_, position) => !answers[position]).map(rightText);
+  const impersonates = await may(cluster, { verb: 'impersonate', group: '', resource: 'serviceaccounts' });
   const limited: Finding = {
     level: 'warn',
-    text: 'the credentials are not those of a cluster administrator: Kustomizations can apply only what they may, or have to name a spec.serviceAccountName',
+    text: `the credentials are not those of a cluster administrator: Kustomizations can apply only what they may${
+      impersonates
+        ? ', or have to name a spec.serviceAccountName'
+        : '; those that name a spec.serviceAccountName need the right to impersonate it, which the credentials have not for all'
+    }`,
   };
   if (missing.length === 0)
     return [{ level: 'good', text: 'the credentials may do what the controllers need' }, limited];
