@@ -38,7 +38,7 @@ const child = spawn(
 );
 
 /** Far beyond what a run takes. A run that hangs is a failed one, and says so, instead of holding who waits for it. */
-const limitMinutes = 30;
+const limitMinutes = 25;
 const limit = setTimeout(() => {
   console.error(`The tests have not ended within ${limitMinutes} minutes and are stopped.`);
   killGroup();

@@ -189,7 +189,7 @@ test('one host per state directory; the lock of a killed one does not hold', asy
     await startHost({ dir: ${JSON.stringify(dir)}, functions: fixtureFunctions });
     console.log('locked');`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'ignore'],
   });
   t.after(() => child.kill('SIGKILL'));
   await once(child.stdout, 'data');

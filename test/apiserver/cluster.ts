@@ -41,6 +41,10 @@ export async function startApiserver(options: Options): Promise<Apiserver> {
   const [etcdPort, peerPort, port] = await freePorts(3);
   const keys = writeKeys(dir);
   const children = new Map<string, ChildProcess>();
+  // A test that is ended from outside leaves none of them behind.
+  process.once('exit', () => {
+    for (const child of children.values()) child.kill('SIGKILL');
+  });
   const start = (name: string, command: string, args: string[]) => {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     const log = createWriteStream(join(dir, `${name}.log`), { flags: 'a' });

@@ -41,19 +41,22 @@ async function startReal(dir: string): Promise<Target> {
   };
 }
 
+const endWithParent = new URL('../../shared/local/end-with-parent.ts', import.meta.url).href;
 const sandboxMain = join(dirname(fileURLToPath(import.meta.url)), '../../shared/sandbox/main.ts');
 
 async function startSandboxProcess(dir: string): Promise<Target> {
   let child: ChildProcess | undefined;
   let port = 0;
   const start = async () => {
-    const process_ = spawn(process.execPath, [sandboxMain, '--dir', dir, '--port', String(port)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const process_ = spawn(
+      process.execPath,
+      ['--import', endWithParent, sandboxMain, '--dir', dir, '--port', String(port)],
+      { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] },
+    );
     child = process_;
     const line = await new Promise<string>((resolve, reject) => {
       let text = '';
-      process_.stdout.on('data', chunk => {
+      process_.stdout!.on('data', chunk => {
         text += chunk;
         if (text.includes('\n')) resolve(text.slice(0, text.indexOf('\n')));
       });

@@ -135,6 +135,9 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   };
 }
 
+/** However a test ends, what it started ends as well. */
+const endWithParent = new URL('../../shared/local/end-with-parent.ts', import.meta.url).href;
+
 async function startRuntime(dir: string, kubeconfig: string, options: WorldOptions): Promise<Runtime> {
   let child: ChildProcess | undefined;
   let output = '';
@@ -145,6 +148,8 @@ async function startRuntime(dir: string, kubeconfig: string, options: WorldOptio
     log: () => output,
     async start() {
       const args = [
+        '--import',
+        endWithParent,
         ...(options.preload ? ['--import', options.preload] : []),
         'shared/cli/main.ts',
         'start',
@@ -156,7 +161,7 @@ async function startRuntime(dir: string, kubeconfig: string, options: WorldOptio
         '0',
         '--no-demo',
       ];
-      child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+      child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe', 'ipc'], detached: true });
       child.stdout?.on('data', text => (output += text));
       child.stderr?.on('data', text => (output += text));
       const started = child;
