@@ -1,4 +1,4 @@
-import type { Case } from './sandbox-objects-cases.ts';
+import type { Case } from './sandbox-objects-steps.ts';
 
 /** One of each kind that users apply: what defaulting makes of it, who owns what then, and how it may be wrong. */
 

@@ -1,4 +1,4 @@
-import { apply, type Case, edit, metadata } from './sandbox-objects-cases.ts';
+import { apply, type Case, edit, metadata } from './sandbox-objects-steps.ts';
 
 /** A custom resource with a bit of everything that a definition's schema may hold. */
 export const widgetSchema = {

@@ -9,9 +9,11 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Apiserver } from '../apiserver/cluster.ts';
 import { apiserverMissing, startApiserver } from '../apiserver/cluster.ts';
-import { type Case, cases } from './sandbox-objects-cases.ts';
+import { coreCases } from './sandbox-objects-core.ts';
+import { deploymentCases } from './sandbox-objects-deployment.ts';
 import { kindCases } from './sandbox-objects-kinds.ts';
 import { Model, type OpenApiDocument, Real, type Resource, type Step } from './sandbox-objects-model.ts';
+import type { Case } from './sandbox-objects-steps.ts';
 import { widgetCase, widgetSchema } from './sandbox-objects-widget.ts';
 
 const skip = apiserverMissing() ?? false;
@@ -30,7 +32,7 @@ describe('object functions against kube-apiserver', { skip }, () => {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  for (const one of [...cases, widgetCase, ...kindCases])
+  for (const one of [...deploymentCases, ...coreCases, widgetCase, ...kindCases])
     test(one.name, async t => {
       const resource: Resource = { ...one.resource, name: one.name, namespace };
       const real = new Real(server);

@@ -1,29 +1,6 @@
-import type { KubeObject } from '../../shared/api/object.ts';
-import type { Resource, Step } from './sandbox-objects-model.ts';
-
-export interface Case {
-  name: string;
-  resource: Omit<Resource, 'name' | 'namespace'>;
-  steps: Step[];
-}
-
-type Edit = (live: KubeObject) => unknown;
+import { apply, type Case, edit, metadata } from './sandbox-objects-steps.ts';
 
 const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', plural: 'deployments' };
-const configMap = { apiVersion: 'v1', kind: 'ConfigMap', plural: 'configmaps' };
-const secret = { apiVersion: 'v1', kind: 'Secret', plural: 'secrets' };
-const service = { apiVersion: 'v1', kind: 'Service', plural: 'services' };
-const pod = { apiVersion: 'v1', kind: 'Pod', plural: 'pods' };
-
-/** Objects take the name of their case. */
-export const metadata = { name: '$name' };
-
-export function edit(change: (live: KubeObject) => void): Edit {
-  return live => {
-    change(live);
-    return live;
-  };
-}
 
 const container = {
   name: 'app',
@@ -67,20 +44,8 @@ function workload(more: object = {}, template: object = {}, containers: object[]
   };
 }
 
-function config(data: object, more: object = {}): object {
-  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { ...metadata, ...more }, data };
-}
-
-export const apply = (manager: string, body: unknown, more: Partial<Step> = {}): Step => ({
-  verb: 'apply',
-  manager,
-  body,
-  ...more,
-});
-
-const lastApplied = (object: object) => `${JSON.stringify(object)}\n`;
-
-export const cases: Case[] = [
+/** Of a Deployment: applied by one and by two, edited, patched, taken over. */
+export const deploymentCases: Case[] = [
   {
     name: 'apply-by-one',
     resource: deployment,
@@ -303,105 +268,6 @@ export const cases: Case[] = [
     ],
   },
   {
-    name: 'from-client-side',
-    resource: configMap,
-    steps: [
-      {
-        verb: 'create',
-        manager: 'kubectl-client-side-apply',
-        body: config(
-          { a: '1', b: '2' },
-          {
-            annotations: {
-              'kubectl.kubernetes.io/last-applied-configuration': lastApplied(config({ a: '1', b: '2' })),
-            },
-          },
-        ),
-      },
-      apply('kubectl', config({ a: '1', b: '3' })),
-      apply('kubectl', config({ a: '1' })),
-      apply('flux', config({ a: '2', c: '1' })),
-      apply('flux', config({ a: '2', c: '1' }), { force: true }),
-      apply('flux', config({})),
-    ],
-  },
-  {
-    name: 'config-map',
-    resource: configMap,
-    steps: [
-      { verb: 'create', manager: 'c', body: config({ a: 'x' }, { labels: {}, annotations: { x: '' } }) },
-      { verb: 'merge', manager: 'm', body: { data: { a: null } } },
-      { verb: 'merge', manager: 'm', body: { data: { b: '1' }, immutable: true } },
-      { verb: 'merge', manager: 'm', body: { data: { b: '2' } } },
-      { verb: 'merge', manager: 'm', body: { immutable: null } },
-      { verb: 'create', manager: 'c', body: config({ 'a b': 'x' }) },
-      { verb: 'merge', manager: 'm', body: { metadata: { labels: { '-x': 'y', ok: 'not ok!' } } } },
-      { verb: 'merge', manager: 'm', body: { data: { x: 1 } } },
-      { verb: 'merge', manager: 'm', body: { dada: { x: '1' } } },
-    ],
-  },
-  {
-    name: 'secret',
-    resource: secret,
-    steps: [
-      {
-        verb: 'create',
-        manager: 'c',
-        body: { apiVersion: 'v1', kind: 'Secret', metadata, stringData: { a: 'text' }, data: { b: 'Yg==' } },
-      },
-      apply('flux', { apiVersion: 'v1', kind: 'Secret', metadata, stringData: { c: 'see' } }),
-      apply('flux', { apiVersion: 'v1', kind: 'Secret', metadata, stringData: { c: 'saw' } }),
-      { verb: 'merge', manager: 'm', body: { type: 'kubernetes.io/tls' } },
-      { verb: 'merge', manager: 'm', body: { data: { z: '*' } } },
-    ],
-  },
-  {
-    name: 'service',
-    resource: service,
-    steps: [
-      apply('flux', {
-        apiVersion: 'v1',
-        kind: 'Service',
-        metadata,
-        spec: {
-          selector: { app: 'x' },
-          ports: [
-            { port: 80, name: 'http' },
-            { port: 443, name: 'https', targetPort: 'tls' },
-          ],
-        },
-      }),
-      apply('flux', {
-        apiVersion: 'v1',
-        kind: 'Service',
-        metadata,
-        spec: {
-          selector: { app: 'y' },
-          ports: [
-            { port: 81, name: 'http' },
-            { port: 443, name: 'https', targetPort: 'tls' },
-          ],
-        },
-      }),
-      apply('two', {
-        apiVersion: 'v1',
-        kind: 'Service',
-        metadata,
-        spec: { ports: [{ port: 81, protocol: 'TCP', appProtocol: 'http' }] },
-      }),
-      apply('two', {
-        apiVersion: 'v1',
-        kind: 'Service',
-        metadata,
-        spec: { ports: [{ port: 81, protocol: 'UDP', name: 'u' }] },
-      }),
-      { verb: 'strategic', manager: 'm', body: { spec: { ports: [{ port: 443, name: 'https', targetPort: 8443 }] } } },
-      { verb: 'merge', manager: 'm', body: { spec: { ports: [{ port: 0 }, { port: 99999, name: 'X' }] } } },
-      { verb: 'merge', manager: 'm', body: { spec: { sessionAffinity: 'ClientIP' } } },
-      { verb: 'merge', manager: 'm', body: { spec: { sessionAffinity: 'Bad', type: 'Worse' } } },
-    ],
-  },
-  {
     name: 'wrong',
     resource: deployment,
     steps: [
@@ -445,28 +311,6 @@ export const cases: Case[] = [
       { verb: 'json', manager: 'm', body: [{ op: 'remove', path: '/spec/nothing' }] },
       { verb: 'json', manager: 'm', body: [{ op: 'replace', path: '/spec/nothing', value: 1 }] },
       { verb: 'json', manager: 'm', body: [{ op: 'add', path: '/spec/no/where', value: 1 }] },
-    ],
-  },
-  {
-    name: 'pod',
-    resource: pod,
-    steps: [
-      {
-        verb: 'create',
-        manager: 'c',
-        body: {
-          apiVersion: 'v1',
-          kind: 'Pod',
-          metadata,
-          spec: {
-            serviceAccountName: 'default',
-            automountServiceAccountToken: false,
-            containers: [{ name: 'a', image: 'nginx', resources: { limits: { cpu: 1 } } }],
-          },
-        },
-      },
-      { verb: 'merge', manager: 'm', body: { spec: { containers: [{ name: 'a', image: 'nginx:1' }] } } },
-      { verb: 'strategic', manager: 'm', body: { spec: { containers: [{ name: 'a', image: 'nginx:2' }] } } },
     ],
   },
 ];
