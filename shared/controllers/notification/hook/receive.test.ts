@@ -1,181 +1,24 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
-import { after, before, beforeEach, describe, it } from 'node:test';
-import { type Installed, startInstalled, unreachableKubeconfig } from '../../../../test/fixtures/installed.ts';
-import type { KubeObject } from '../../../api/object.ts';
-import { recordOf } from '../../../reconcile/record.ts';
-import { work } from '../../../reconcile/worker.ts';
+import { after, describe, it } from 'node:test';
+import { type Installed, unreachableKubeconfig } from '../../../../test/fixtures/installed.ts';
 import { messageHandlers } from '../message-handlers.ts';
-import { receiverController } from '../receiver.ts';
-import { forgetAsked } from './find.ts';
-import { type IncomingHook, maxHookBody, receiveHook } from './receive.ts';
-import { webhookPath } from './webhook-path.ts';
-
-const token = 'token of the receiver';
-const ns = 'hooks';
-const trace = 'f'.repeat(32);
-const body = Buffer.from('{"ref":"refs/heads/main"}');
-const options = { noCrossNamespaceRefs: false, deadlineMs: 5_000 };
-
-let world: Installed;
-before(async () => {
-  world = await startInstalled();
-  for (const name of [ns, 'elsewhere']) await world.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
-  await putSecret('token', { token });
-  for (const [name, labels, namespace] of [
-    ['app', {}, ns],
-    ['blue-1', { team: 'blue' }, ns],
-    ['blue-2', { team: 'blue' }, ns],
-    ['far', {}, 'elsewhere'],
-  ] as const)
-    await world.apply({
-      apiVersion: 'source.toolkit.fluxcd.io/v1',
-      kind: 'GitRepository',
-      metadata: { name, namespace, labels },
-      spec: { interval: '1h', url: 'https://git.example.com/app.git' },
-    });
-});
-after(() => world.close());
-beforeEach(async () => {
-  world.sent();
-  forgetAsked();
-});
-
-async function putSecret(name: string, data: Record<string, string>): Promise<void> {
-  const encoded = Object.fromEntries(
-    Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString('base64')]),
-  );
-  await world.apply({ apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: ns }, data: encoded });
-}
-
-const receiverType = { apiVersion: 'notification.toolkit.fluxcd.io/v1', kind: 'Receiver' };
-
-/** Applies a Receiver and has it reconciled; the object as it then is. */
-async function receiver(name: string, spec: Record<string, unknown> = {}, cluster = 'main'): Promise<KubeObject> {
-  await world.apply({
-    ...receiverType,
-    metadata: { name, namespace: ns },
-    spec: {
-      type: 'generic',
-      secretRef: { name: 'token' },
-      resources: [{ kind: 'GitRepository', name: 'app' }],
-      ...spec,
-    },
-  });
-  await reconcile(name, cluster);
-  return (await world.cluster.get(receiverType, ns, name))!;
-}
-
-async function reconcile(name: string, cluster = 'main'): Promise<void> {
-  const item = {
-    type: 'reconcile',
-    cluster,
-    kind: 'Receiver',
-    namespace: ns,
-    name,
-    reason: 'change',
-    trace,
-    sentAt: Date.now(),
-  };
-  const result = await work(
-    [{ messageId: '1', body: JSON.stringify(item) }],
-    [receiverController],
-    world.ports,
-    Date.now() + 30_000,
-  );
-  assert.deepEqual(result.batchItemFailures, []);
-}
-
-const pathOf = (name: string) => webhookPath(token, name, ns);
-const hook = (name: string, change: Partial<IncomingHook> = {}): IncomingHook => ({
-  path: pathOf(name),
-  headers: {},
+import {
   body,
+  hook,
+  ns,
+  options,
+  pathOf,
+  putSecret,
+  receive,
+  receiver,
+  receiverType,
+  reconcile,
+  token,
   trace,
-  ...change,
-});
-const receive = (name: string, change: Partial<IncomingHook> = {}) =>
-  receiveHook(hook(name, change), world.ports, options);
-
-const ready = (object: KubeObject) => object.status.conditions.find((c: { type: string }) => c.type === 'Ready');
-
-describe('a Receiver', () => {
-  it('gets the path that Flux computes, and is indexed by it', async () => {
-    const object = await receiver('path');
-    assert.equal(object.status.webhookPath, pathOf('path'));
-    assert.equal(ready(object).message, `Receiver initialized for path: ${pathOf('path')}`);
-    assert.deepEqual([ready(object).status, ready(object).reason], ['True', 'Succeeded']);
-    assert.equal(object.status.observedGeneration, 1);
-    assert.deepEqual(object.metadata.finalizers, ['finalizers.fluxcd.io']);
-    assert.deepEqual(await world.ports.index.byHookPath(pathOf('path')), [
-      { cluster: 'main', kind: 'Receiver', namespace: ns, name: 'path' },
-    ]);
-  });
-
-  it('is looked at again after its interval, and says which request it has handled', async () => {
-    const before = Date.now();
-    await receiver('interval', { interval: '20m' });
-    const key = { cluster: 'main', kind: 'Receiver', namespace: ns, name: 'interval' };
-    const due = (await world.ports.index.getObject(key))!.dueAt - before;
-    assert.ok(due > 18 * 60_000 && due < 22 * 60_000, `${due} ms`);
-    const annotations = { 'reconcile.fluxcd.io/requestedAt': 'now-please' };
-    await world.cluster.patch(receiverType, ns, 'interval', { type: 'merge', body: { metadata: { annotations } } });
-    await reconcile('interval');
-    const object = await world.cluster.get(receiverType, ns, 'interval');
-    assert.equal(object?.status.lastHandledReconcileAt, 'now-please');
-  });
-
-  it('tells of its success in the cluster, as Flux does', async () => {
-    await receiver('told');
-    const { items } = await world.cluster.list({ apiVersion: 'v1', kind: 'Event' }, { namespace: ns });
-    const said = items
-      .filter(item => item.involvedObject?.name === 'told')
-      .map(item => [item.type, item.reason, item.message]);
-    assert.deepEqual(said, [['Normal', 'Succeeded', 'Reconciliation finished, next run in 10m0s']]);
-  });
-
-  for (const [name, data, message] of [
-    [
-      'absent',
-      undefined,
-      `unable to read token from secret '${ns}/secret-absent' error: secrets "secret-absent" not found`,
-    ],
-    ['no-token', { other: 'x' }, `invalid '${ns}/secret-no-token' secret data: required fields 'token'`],
-    ['empty-token', { token: '' }, `invalid '${ns}/secret-empty-token' secret data: 'token' is empty`],
-  ] as [string, Record<string, string> | undefined, string][])
-    it(`says TokenNotFound: ${name}`, async () => {
-      if (data) await putSecret(`secret-${name}`, data);
-      const object = await receiver(name, { secretRef: { name: `secret-${name}` } });
-      assert.deepEqual([ready(object).status, ready(object).reason], ['False', 'TokenNotFound']);
-      assert.equal(ready(object).message, message);
-      assert.equal(object.status.webhookPath, undefined);
-      const reconciling = object.status.conditions.find((c: { type: string }) => c.type === 'Reconciling');
-      assert.deepEqual([reconciling.status, reconciling.reason], ['True', 'ProgressingWithRetry']);
-      const { items } = await world.cluster.list({ apiVersion: 'v1', kind: 'Event' }, { namespace: ns });
-      const said = items.filter(item => item.involvedObject?.name === name).map(item => [item.type, item.reason]);
-      assert.deepEqual(said, [['Warning', 'Failed']], 'the Event has the reason that Flux gives it');
-    });
-
-  it('loses its path with its token', async () => {
-    await putSecret('fleeting', { token });
-    await receiver('fleeting', { secretRef: { name: 'fleeting' } });
-    assert.equal((await receive('fleeting')).status, 200);
-    await world.cluster.delete({ apiVersion: 'v1', kind: 'Secret' }, ns, 'fleeting');
-    await reconcile('fleeting');
-    assert.deepEqual(await world.ports.index.byHookPath(pathOf('fleeting')), []);
-    assert.equal((await receive('fleeting')).status, 404);
-  });
-
-  it('of a type that is not built is stalled, and named', async () => {
-    const object = await receiver('harbor', { type: 'harbor' });
-    assert.match(ready(object).message, /spec\.type: harbor/);
-    assert.ok(
-      object.status.conditions.some(
-        (c: { type: string; status: string }) => c.type === 'Stalled' && c.status === 'True',
-      ),
-    );
-  });
-});
+  world,
+} from '../testing/hooks.ts';
+import { type IncomingHook, maxHookBody, receiveHook } from './receive.ts';
 
 describe('a webhook', () => {
   it('asks only for what its filters let through', async () => {
@@ -489,13 +332,5 @@ describe('a webhook whose cluster is away', () => {
       world.sent().map(each => each.body.cluster),
       ['away'],
     );
-  });
-});
-
-describe('the index record of a Receiver', () => {
-  it('names what the Receiver names', async () => {
-    const object = await receiver('refs');
-    const key = { cluster: 'main', kind: 'Receiver', namespace: ns, name: 'refs' };
-    assert.deepEqual(recordOf(key, object, 0).refs, [`main/GitRepository/${ns}/app`]);
   });
 });
