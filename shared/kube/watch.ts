@@ -27,9 +27,10 @@ export async function sweep<T extends KubeObject = KubeObject>(
   cluster: Cluster,
   type: TypeRef,
   cursor: string | undefined,
-  options: { quietMs?: number } = {},
+  options: { quietMs?: number; labelSelector?: string } = {},
 ): Promise<Sweep<T>> {
-  if (cursor === undefined) return relist(cluster, type);
+  const { labelSelector } = options;
+  if (cursor === undefined) return relist(cluster, type, labelSelector);
   const quietMs = options.quietMs ?? 500;
   const closing = new AbortController();
   let timer: NodeJS.Timeout | undefined;
@@ -41,6 +42,7 @@ export async function sweep<T extends KubeObject = KubeObject>(
   let next = cursor;
   try {
     for await (const event of cluster.watch<T>(type, {
+      ...(labelSelector && { labelSelector }),
       resourceVersion: cursor,
       signal: closing.signal,
       timeoutSeconds: sweepSeconds,
@@ -51,7 +53,7 @@ export async function sweep<T extends KubeObject = KubeObject>(
       if (event.type !== 'BOOKMARK') events.push(event);
     }
   } catch (error) {
-    if (isTooOld(error)) return relist(cluster, type);
+    if (isTooOld(error)) return relist(cluster, type, labelSelector);
     throw error;
   } finally {
     clearTimeout(timer);
@@ -61,6 +63,7 @@ export async function sweep<T extends KubeObject = KubeObject>(
 }
 
 export interface FollowOptions {
+  labelSelector?: string;
   /** Called before a broken watch is taken up again. */
   onError?: (error: unknown) => void;
   /** First pause after a failure; doubles up to 30 s. */
@@ -78,16 +81,18 @@ export async function* follow<T extends KubeObject = KubeObject>(
   signal: AbortSignal,
   options: FollowOptions = {},
 ): AsyncGenerator<Sweep<T>> {
+  const { labelSelector } = options;
+  const selected = labelSelector ? { labelSelector } : {};
   let at = cursor;
   let pause = options.backoffMs ?? 500;
   while (!signal.aborted) {
     try {
       if (at === undefined) {
-        const listed = await relist<T>(cluster, type);
+        const listed = await relist<T>(cluster, type, labelSelector);
         at = listed.cursor;
         yield listed;
       }
-      for await (const event of cluster.watch<T>(type, { resourceVersion: at, signal })) {
+      for await (const event of cluster.watch<T>(type, { ...selected, resourceVersion: at, signal })) {
         at = event.object.metadata.resourceVersion ?? at;
         pause = options.backoffMs ?? 500;
         yield { events: event.type === 'BOOKMARK' ? [] : [event], cursor: at, relisted: false };
@@ -104,8 +109,12 @@ export async function* follow<T extends KubeObject = KubeObject>(
   }
 }
 
-async function relist<T extends KubeObject>(cluster: Cluster, type: TypeRef): Promise<Sweep<T>> {
-  const { items, resourceVersion } = await cluster.list<T>(type);
+async function relist<T extends KubeObject>(
+  cluster: Cluster,
+  type: TypeRef,
+  labelSelector: string | undefined,
+): Promise<Sweep<T>> {
+  const { items, resourceVersion } = await cluster.list<T>(type, labelSelector ? { labelSelector } : undefined);
   return { events: items.map(object => ({ type: 'ADDED' as const, object })), cursor: resourceVersion, relisted: true };
 }
 

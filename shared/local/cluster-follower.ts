@@ -1,17 +1,29 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { apiVersionOf, type KindDefinition, kinds } from '../api/kinds.ts';
-import { keyString } from '../api/object.ts';
+import { keyString, type TypeRef } from '../api/object.ts';
 import { follow, type Sweep } from '../kube/watch.ts';
 import { ApiError } from '../ports/cluster.ts';
 import type { Log, Ports } from '../ports/ports.ts';
 import { onObjectChange } from '../reconcile/changes.ts';
+import { configCursor, configLabel, configTypes, onConfigChange } from '../reconcile/config-changes.ts';
 
 /** Longest pause between attempts to follow a kind. */
 const maxPauseMs = 10_000;
 /** Changes of different objects that are taken in at a time. */
 const parallel = 50;
 
-/** Keeps a watch open on each toolkit kind of one cluster, and turns changes into work items and index entries. */
+/** What one watch is of, where it is resumed, and what becomes of its events. */
+interface Followed {
+  type: TypeRef;
+  cursor: string;
+  options: { labelSelector?: string };
+  takeIn(changes: Sweep): Promise<void>;
+}
+
+/**
+ * Keeps a watch open on each toolkit kind of one cluster, and on the ConfigMaps and Secrets that ask for it; turns changes into
+ * work items and index entries.
+ */
 export class ClusterFollower {
   /** The registration it was started for, to tell when that has changed. */
   readonly registration: string;
@@ -25,20 +37,34 @@ export class ClusterFollower {
     this.registration = registration;
     this.#ports = ports;
     this.#log = ports.log.with({ cluster });
-    for (const kind of kinds) void this.#keepFollowing(kind);
+    for (const kind of kinds) void this.#keepFollowing(this.#toolkitKind(kind));
+    for (const type of configTypes) void this.#keepFollowing(this.#configs(type));
   }
 
   stop(): void {
     this.#stop.abort();
   }
 
-  async #keepFollowing(kind: KindDefinition): Promise<void> {
-    const log = this.#log.with({ kind: kind.kind });
+  #toolkitKind(kind: KindDefinition): Followed {
+    const type = { apiVersion: apiVersionOf(kind), kind: kind.kind };
+    return { type, cursor: kind.kind, options: {}, takeIn: changes => this.#takeIn(kind, changes) };
+  }
+
+  #configs(type: TypeRef): Followed {
+    const takeIn = async ({ events, relisted }: Sweep) => {
+      for (const event of events)
+        await onConfigChange(this.#cluster, { ...event, object: { ...event.object, ...type } }, this.#ports, relisted);
+    };
+    return { type, cursor: configCursor(type), options: { labelSelector: configLabel }, takeIn };
+  }
+
+  async #keepFollowing(followed: Followed): Promise<void> {
+    const log = this.#log.with({ kind: followed.type.kind });
     let pause = 500;
     let complaint = '';
     while (!this.#stop.signal.aborted) {
       try {
-        await this.#follow(kind, () => {
+        await this.#follow(followed, () => {
           if (complaint) log.info('the cluster answers again');
           pause = 500;
           complaint = '';
@@ -55,11 +81,10 @@ export class ClusterFollower {
   }
 
   /** Ends by an error only, or when stopped. What was not taken in comes again, since the cursor is moved after it. */
-  async #follow(kind: KindDefinition, onAnswer: () => void): Promise<void> {
+  async #follow({ type, cursor: name, options, takeIn }: Followed, onAnswer: () => void): Promise<void> {
     const { index, clusters } = this.#ports;
     const cluster = await clusters.get(this.#cluster);
-    const cursor = await index.cursor(this.#cluster, kind.kind);
-    const type = { apiVersion: apiVersionOf(kind), kind: kind.kind };
+    const cursor = await index.cursor(this.#cluster, name);
     const ended = new AbortController();
     const signal = AbortSignal.any([this.#stop.signal, ended.signal]);
     let broken: unknown;
@@ -69,10 +94,10 @@ export class ClusterFollower {
       broken = error;
       ended.abort();
     };
-    for await (const changes of follow(cluster, type, cursor, signal, { onError, backoffMs: 50 })) {
+    for await (const changes of follow(cluster, type, cursor, signal, { ...options, onError, backoffMs: 50 })) {
       onAnswer();
-      await this.#takeIn(kind, changes);
-      await index.setCursor(this.#cluster, kind.kind, changes.cursor);
+      await takeIn(changes);
+      await index.setCursor(this.#cluster, name, changes.cursor);
     }
     if (broken !== undefined && !this.#stop.signal.aborted) throw broken;
   }

@@ -22,6 +22,11 @@ const refs: [string, KubeObject, string[]][] = [
     ['c/GitRepository/flux-system/repo', 'c/Kustomization/ns/base', 'c/Kustomization/infra/crds'],
   ],
   [
+    'a Kustomization uses what its variables come from',
+    object('Kustomization', { postBuild: { substituteFrom: [{ kind: 'Secret', name: 's', optional: true }] } }),
+    ['c/Secret/ns/s'],
+  ],
+  [
     'a Receiver names sources, one by one or all',
     object('Receiver', {
       resources: [

@@ -38,6 +38,7 @@ export function refsOf(key: ObjectKey, object: KubeObject): string[] {
   for (const dependency of list(spec.dependsOn)) add(object.kind, dependency?.name, dependency?.namespace);
   for (const include of list(spec.include)) add('GitRepository', include?.repository?.name, undefined);
   for (const resource of list(spec.resources)) add(resource?.kind, resource?.name, resource?.namespace);
+  for (const source of list(spec.postBuild?.substituteFrom)) add(source?.kind, source?.name, undefined);
   if (object.kind === 'Alert') add('Provider', spec.providerRef?.name, undefined);
   return [...refs];
 }

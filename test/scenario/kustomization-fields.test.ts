@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { commitFiles, createRepository } from '../../shared/local/git-server.ts';
 import { kubectlPath } from '../../shared/manifests/layer.ts';
-import { configMap, deployment, gitRepository, kustomization, yaml } from './manifests.ts';
+import { configMap, deployment, gitRepository, kustomization, secret, yaml } from './manifests.ts';
 import { conditionOf, startWorld, typeOf, until } from './world.ts';
 
 const world = await startWorld();
@@ -273,4 +273,23 @@ test('kubectl wait sees source and Kustomization become ready', async () => {
   assert.match(await wait('gitrepository/app'), /app condition met/);
   assert.match(await wait('kustomization/app'), /app condition met/);
   assert.ok(await world.get('ConfigMap', ns, 'a'));
+});
+
+test('a labelled ConfigMap or Secret wakes the Kustomizations that take variables from it', async () => {
+  const ns = 'configs';
+  await open(ns, { 'a.yaml': yaml(configMap('a', { x: '${x}', y: '${y}' })) });
+  const labels = { 'reconcile.fluxcd.io/watch': 'Enabled' };
+  const variables = (x: string) => ({ ...configMap('vars', { x }), metadata: { namespace: ns, name: 'vars', labels } });
+  const hidden = (y: string) => {
+    const plain = secret(ns, 'vars', { y });
+    return { ...plain, metadata: { ...plain.metadata, labels } };
+  };
+  await world.apply(yaml(variables('one'), hidden('one')));
+  const substituteFrom = ['ConfigMap', 'Secret'].map(kind => ({ kind, name: 'vars' }));
+  await world.apply(yaml(kustomization(ns, 'app', { interval: '1h', postBuild: { substituteFrom } })));
+  await ready(ns, 'app');
+  await world.apply(yaml(variables('two')));
+  await until('the ConfigMap is seen', async () => (await world.get('ConfigMap', ns, 'a'))?.data.x === 'two');
+  await world.apply(yaml(hidden('two')));
+  await until('the Secret is seen', async () => (await world.get('ConfigMap', ns, 'a'))?.data.y === 'two');
 });

@@ -1,0 +1,43 @@
+import type { KubeObject } from '../api/object.ts';
+import { keyString, type ObjectKey, type TypeRef } from '../api/object.ts';
+import type { WatchEvent } from '../ports/cluster.ts';
+import type { Ports } from '../ports/ports.ts';
+import { dependentsToWake } from './dependents.ts';
+import { newTrace } from './trace.ts';
+import { messageOf, workItem } from './work-item.ts';
+
+/** ConfigMaps and Secrets that ask for it by this label wake the objects that use them, as in Flux. */
+export const configLabel = 'reconcile.fluxcd.io/watch=Enabled';
+export const configTypes: readonly TypeRef[] = [
+  { apiVersion: 'v1', kind: 'ConfigMap' },
+  { apiVersion: 'v1', kind: 'Secret' },
+];
+
+/** Where the watch of a type is resumed: among the cursors of the kinds that Sluice reconciles. */
+export function configCursor({ kind }: TypeRef): string {
+  return `config/${kind}`;
+}
+
+const rememberedSeconds = 7 * 24 * 3600;
+
+/**
+ * Takes one watch event of a labelled ConfigMap or Secret: enqueues the Kustomizations that name it. A relist tells of every
+ * object, changed or not, so there only versions count that were not told of before.
+ */
+export async function onConfigChange(
+  cluster: string,
+  event: WatchEvent<KubeObject>,
+  ports: Ports,
+  relisted: boolean,
+): Promise<void> {
+  if (event.type === 'BOOKMARK') return;
+  const { kind, metadata } = event.object;
+  const key: ObjectKey = { cluster, kind, namespace: metadata.namespace ?? '', name: metadata.name };
+  const first = () => ports.index.once(`config/${keyString(key)}@${metadata.resourceVersion}`, rememberedSeconds);
+  if (relisted && !(await first())) return;
+  const dependents = await dependentsToWake(ports.index, key);
+  const cause = { reason: 'dependency', trace: newTrace(), sentAt: ports.clock.now() };
+  await ports.queue.send(dependents.map(dependent => messageOf(workItem(dependent, cause))));
+  // Sent before it is remembered: dying in between costs a second message, never a lost change.
+  if (!relisted) await first();
+}
