@@ -59,7 +59,8 @@ test('the way of a push: each step once it is known, with the time since the pus
     });
   log('built');
   log('anything else');
-  progress.observe(started('notification', event('Kustomization', 'Progressing', 'ConfigMap/a/b configured'), 1400));
+  log('applied', { time: new Date(1400).toISOString(), revision, changes: 'ConfigMap/a/b configured' });
+  progress.observe(started('notification', event('Kustomization', 'Progressing', 'ConfigMap/a/b configured'), 1450));
   progress.observe(started('notification', event('Kustomization', 'Progressing', 'Health check passed in 1s'), 1500));
   progress.observe(started('notification', event('Kustomization', 'BuildFailed', 'no\nmore', 'error'), 1600));
   log('notification sent', { reason: 'NewArtifact', provider: 'chat' });

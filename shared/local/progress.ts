@@ -66,8 +66,6 @@ export class Progress {
     else if (event.reason === 'NewArtifact') this.#step(event.trace, 'fetched', text, at);
     else if (event.reason === 'Progressing' && /^Health check passed/.test(event.message))
       this.#step(event.trace, 'healthy', text, at);
-    else if (event.reason === 'Progressing')
-      this.#step(event.trace, 'applied', `${text}  ${changes(event.message)}`, at);
   }
 
   /** Told of the lines of `toldLines`. */
@@ -76,6 +74,10 @@ export class Progress {
     if (!trace || !this.#begun.has(trace)) return;
     const at = Date.parse(line.time);
     if (line.message === 'built') this.#step(trace, 'built', objectOf(line), at);
+    if (line.message === 'applied') {
+      const what = [objectOf(line), short(String(line.revision ?? '')), String(line.changes ?? '')];
+      this.#step(trace, 'applied', what.filter(Boolean).join('  '), at);
+    }
     if (line.message === 'notification sent')
       this.#step(trace, 'announced', `${line.reason ?? ''} by ${line.provider ?? ''}`, at);
     if (line.message === 'a reconcile failed too often and was given up')
@@ -113,12 +115,6 @@ function short(revision: string): string {
 
 function firstLine(text: string): string {
   return text.split('\n', 1)[0]!.slice(0, 200);
-}
-
-/** Of a few changes all, of many how many. */
-function changes(message: string): string {
-  const lines = message.split('\n').filter(Boolean);
-  return lines.length <= 2 ? lines.join(', ') : `${lines.length} changes`;
 }
 
 /** `cluster/Kind/namespace/name` as `Kind namespace/name`. */

@@ -24,6 +24,7 @@ export type FromWorker =
 /** The log lines that threads tell the host of, by message: those that progress is shown by. The others only go to the file. */
 export const toldLines: ReadonlySet<string> = new Set([
   'built',
+  'applied',
   'notification sent',
   'a reconcile failed too often and was given up',
 ]);

@@ -74,7 +74,13 @@ async function removeStale(work: Work, before: InventoryEntry[], next: Inventory
   return failed(work, 'PruneFailed', messageOfError(pruned.error), pruned.error);
 }
 
+/** Events are sent when the status is written, which may be after a wait for health; the log has it at once. */
 function tell(work: Work, message: string): void {
   work.changed = true;
+  work.log.info('applied', { revision: work.artifact?.revision, changes: shortened(message.trim().split('\n')) });
   work.event({ severity: 'info', reason: 'Progressing', message, metadata: revisionMetadata(work.artifact) });
+}
+
+function shortened(lines: readonly string[]): string {
+  return lines.length <= 2 ? lines.join(', ') : `${lines.length} changes`;
 }
