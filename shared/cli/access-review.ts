@@ -25,3 +25,8 @@ export async function may(cluster: Cluster, right: Right): Promise<boolean> {
     throw error;
   }
 }
+
+/** What the credentials may do, asked by what every authenticated user may ask. */
+export async function rightsOf(cluster: Cluster): Promise<'all' | 'limited'> {
+  return (await may(cluster, { verb: '*', group: '*', resource: '*' })) ? 'all' : 'limited';
+}

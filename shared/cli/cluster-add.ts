@@ -1,14 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { connect } from '../kube/client.ts';
+import { type ConnectOptions, connect } from '../kube/client.ts';
 import { accessFromKubeconfig } from '../kube/kubeconfig.ts';
 import type { ClusterRecord } from '../ports/index.ts';
+import type { Ports } from '../ports/ports.ts';
 import { messageOfError } from '../reconcile/errors.ts';
-import { may } from './access-review.ts';
+import { rightsOf } from './access-review.ts';
+import { reachEks } from './cluster-add-eks.ts';
 import { CommandError, dirOption, type ExitCode, type Io, readArgs, UsageError } from './command.ts';
 import { withInstallation } from './installation.ts';
-import { type Minified, minifyKubeconfig } from './minified-kubeconfig.ts';
+import { minifyKubeconfig } from './minified-kubeconfig.ts';
+import type { Reached } from './reached.ts';
 
 const options = {
   kubeconfig: { type: 'string' },
@@ -17,33 +20,31 @@ const options = {
   eks: { type: 'string' },
   region: { type: 'string' },
   'role-arn': { type: 'string' },
+  'create-access-entry': { type: 'boolean' },
   ...dirOption,
 } as const;
+
+type Values = ReturnType<typeof readArgs<typeof options>>['values'];
 
 /** `sluice cluster add`: registers a cluster after it answered. */
 export async function add(args: string[], io: Io): Promise<ExitCode> {
   const { values, positionals } = readArgs(args, options, 1);
   const name = checkName(positionals[0]);
   const changes = checkChanges(values.changes ?? 'watch');
-  if (values.eks !== undefined) throw new CommandError(eksNotBuilt(name, values.eks, values.region));
-  if (values.kubeconfig === undefined) throw new UsageError('say how to reach the cluster: --kubeconfig FILE');
-  const kubeconfig = readFile(resolve(io.cwd, values.kubeconfig));
-  const minified = minifyKubeconfig(kubeconfig.text, kubeconfig.file, values.context);
+  const reach = reachable(name, values, io);
   return withInstallation(
     io,
     values.dir,
     async ({ ports }): Promise<ExitCode> => {
       if (await ports.index.cluster(name)) throw taken(name);
-      const rights = await askServer(name, minified);
-      const secret = `cluster-${name}-${randomBytes(4).toString('hex')}`;
-      await ports.secrets.put(secret, minified.text);
-      const access: ClusterRecord['access'] = { type: 'kubeconfig', secret, context: minified.context };
+      const reached = await reach();
+      const access = await keep(name, reached, ports);
       if (!(await ports.index.addCluster({ name, access, changes, addedAt: ports.clock.now() }))) {
-        await ports.secrets.delete(secret);
+        if (access.type === 'kubeconfig') await ports.secrets.delete(access.secret);
         throw taken(name);
       }
-      io.out(`cluster "${name}" registered: ${minified.server}`);
-      if (rights === 'limited')
+      io.out(`cluster "${name}" registered: ${reached.server}`);
+      if (reached.rights === 'limited')
         io.out(
           'note: these credentials are not those of a cluster administrator; `sluice check` shows what is missing',
         );
@@ -52,6 +53,39 @@ export async function add(args: string[], io: Io): Promise<ExitCode> {
     },
     { create: true },
   );
+}
+
+/** How the cluster will be reached; what is wrong with the command line is told before anything is asked or made. */
+function reachable(name: string, values: Values, io: Io): () => Promise<Reached> {
+  const { eks, kubeconfig, context, region, 'role-arn': roleArn, 'create-access-entry': createEntry } = values;
+  if (eks !== undefined) {
+    if (kubeconfig !== undefined || context !== undefined)
+      throw new UsageError('--eks and --kubeconfig are two ways to reach a cluster; give one of them');
+    return reachEks({ name, clusterName: eks, region, roleArn, createEntry: createEntry ?? false }, io);
+  }
+  for (const [option, value] of Object.entries({
+    region,
+    'role-arn': roleArn,
+    'create-access-entry': createEntry,
+  }))
+    if (value !== undefined)
+      throw new UsageError(`--${option} is about EKS; name the cluster there with --eks CLUSTER`);
+  if (kubeconfig === undefined)
+    throw new UsageError('say how to reach the cluster: --kubeconfig FILE, or --eks CLUSTER --region REGION');
+  const file = resolve(io.cwd, kubeconfig);
+  const minified = minifyKubeconfig(readFile(file), file, context);
+  return async () => {
+    const access = await accessFromKubeconfig(minified.text, minified.context);
+    return { server: minified.server, rights: await askServer(name, minified.server, access), kubeconfig: minified };
+  };
+}
+
+/** What the registration says of the access; a kubeconfig becomes a secret. */
+async function keep(name: string, reached: Reached, ports: Ports): Promise<ClusterRecord['access']> {
+  if ('eks' in reached) return reached.eks;
+  const secret = `cluster-${name}-${randomBytes(4).toString('hex')}`;
+  await ports.secrets.put(secret, reached.kubeconfig.text);
+  return { type: 'kubeconfig', secret, context: reached.kubeconfig.context };
 }
 
 function checkName(name: string | undefined): string {
@@ -68,42 +102,34 @@ function checkChanges(changes: string): ClusterRecord['changes'] {
   throw new UsageError(`--changes is "${changes}"; it has to be sweep or watch`);
 }
 
-function readFile(file: string): { file: string; text: string } {
+function readFile(file: string): string {
   try {
-    return { file, text: readFileSync(file, 'utf8') };
+    return readFileSync(file, 'utf8');
   } catch (error) {
     throw new CommandError(`the kubeconfig cannot be read: ${messageOfError(error)}`);
   }
 }
 
-/** Asks the API server something that every authenticated user may ask, so that wrong credentials are found out now. */
-async function askServer(name: string, { text, server, context }: Minified): Promise<'all' | 'limited'> {
-  const client = connect(name, await accessFromKubeconfig(text, context), { maxRetries: 1, timeoutMs: 15_000 });
+/** Wrong credentials are found out now, and not when the first object waits. */
+async function askServer(
+  name: string,
+  server: string,
+  access: Parameters<typeof connect>[1],
+): Promise<'all' | 'limited'> {
+  const client = connect(name, access, asking);
   try {
-    return (await may(client, { verb: '*', group: '*', resource: '*' })) ? 'all' : 'limited';
+    return await rightsOf(client);
   } catch (error) {
-    throw new CommandError(
-      `the API server of "${name}" (${server}) does not answer as it should: ${messageOfError(error)}`,
-      {
-        cause: error,
-      },
-    );
+    throw new CommandError(`the API server of "${name}" (${server}) does not answer as it should`, { cause: error });
   } finally {
     client.close();
   }
 }
 
+const asking: ConnectOptions = { maxRetries: 1, timeoutMs: 15_000 };
+
 function taken(name: string): CommandError {
   return new CommandError(
     `a cluster "${name}" is registered already; choose another name, or remove that one with \`sluice cluster remove ${name}\``,
   );
-}
-
-function eksNotBuilt(name: string, eks: string, region: string | undefined): string {
-  const file = `${name}.kubeconfig`;
-  return [
-    'registering a cluster by its EKS name (access entries, IAM) is not built yet. Use a kubeconfig, which signs in by the aws command:',
-    `  aws eks update-kubeconfig --name ${eks} --region ${region ?? 'REGION'} --kubeconfig ${file}`,
-    `  sluice cluster add ${name} --kubeconfig ${file}`,
-  ].join('\n');
 }

@@ -10,12 +10,18 @@ Registers, lists and removes the clusters that Sluice reconciles.
 
 Usage:
   sluice cluster add NAME --kubeconfig FILE [--context CONTEXT] [--changes sweep|watch]
+  sluice cluster add NAME --eks CLUSTER [--region REGION] [--role-arn ARN] [--create-access-entry] [--changes sweep|watch]
   sluice cluster list [-o table|json]
   sluice cluster remove NAME [--yes]
 
 Options:
   --kubeconfig FILE    how to reach the cluster; only what the context needs is kept
   --context CONTEXT    context of the kubeconfig (default: its current-context)
+  --eks CLUSTER        name of an EKS cluster; Sluice signs in with the AWS credentials of where it runs
+  --region REGION      AWS region of the EKS cluster (default: $AWS_REGION)
+  --role-arn ARN       role to assume before signing in
+  --create-access-entry
+                       when EKS does not know who signs in, make an access entry with the policy AmazonEKSClusterAdminPolicy
   --changes HOW        how changes in the cluster are seen: sweep (every minute) or watch (at once; default)
   -o, --output FORMAT  table (default) or json
   --yes                remove without asking
@@ -27,6 +33,9 @@ Examples:
 
   # Register another context of the same file
   sluice cluster add staging --kubeconfig ~/.kube/config --context staging
+
+  # Register an EKS cluster, and let Sluice into it
+  sluice cluster add main --eks main --region eu-west-1 --create-access-entry
 
   # Forget a cluster; what runs in it stays as it is
   sluice cluster remove staging --yes
