@@ -11,6 +11,7 @@ import { writeArchive } from '../artifact/archive.ts';
 import { ignoreMatcher } from '../artifact/ignore.ts';
 import { sourceEntries } from '../artifact/source-filter.ts';
 import { connectRemote } from '../git/remote.ts';
+import { until } from './fixture/start-host.ts';
 import { fastImport } from './git-repository.ts';
 import { commitFiles, createRepository, type GitServer, startGitServer } from './git-server.ts';
 
@@ -48,6 +49,8 @@ test('git clones, commits and pushes, and the server tells of it', async () => {
   await git(work, 'push', '--quiet', 'origin', 'main', 'v1');
   const after = await git(work, 'rev-parse', 'HEAD');
   assert.equal(await git(dir, 'rev-parse', 'main'), after);
+  // Told once the answer is out; git does not wait for that.
+  await until('both references are told', () => pushes.length === 2);
   assert.deepEqual(pushes.toSorted(), [
     `team/app.git refs/heads/main ${before} ${after}`,
     `team/app.git refs/tags/v1 ${'0'.repeat(40)} ${after}`,
