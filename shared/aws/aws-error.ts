@@ -1,4 +1,4 @@
-import { errorChain } from '../reconcile/errors.ts';
+import { errorChain, truncate } from '../reconcile/errors.ts';
 
 export type AwsCode =
   | 'CredentialsMissing'
@@ -33,7 +33,10 @@ const codes: Record<string, AwsCode> = {
   InvalidClientTokenId: 'CredentialsRefused',
   InvalidSignatureException: 'CredentialsRefused',
   MissingAuthenticationToken: 'CredentialsRefused',
+  OptInRequired: 'CredentialsRefused',
+  RegionDisabledException: 'CredentialsRefused',
   RequestExpired: 'CredentialsRefused',
+  RequestTimeTooSkewed: 'CredentialsRefused',
   SignatureDoesNotMatch: 'CredentialsRefused',
   UnrecognizedClientException: 'CredentialsRefused',
   AccessDenied: 'AccessDenied',
@@ -43,7 +46,9 @@ const codes: Record<string, AwsCode> = {
   Throttling: 'Throttled',
   ThrottlingException: 'Throttled',
   TooManyRequestsException: 'Throttled',
+  InternalFailure: 'Unreachable',
   ServerException: 'Unreachable',
+  ServiceUnavailable: 'Unreachable',
   ServiceUnavailableException: 'Unreachable',
   TimeoutError: 'Unreachable',
 };
@@ -63,8 +68,14 @@ const networkErrors = new Set([
 export function awsError(error: unknown, doing: string): AwsError {
   if (error instanceof AwsError) return error;
   const code = codeOf(error);
-  const said = error instanceof Error ? error.message || error.name : String(error);
+  const said = firstLine(error instanceof Error ? error.message || error.name : String(error));
   return new AwsError(code, text(code, doing, said), { cause: error });
+}
+
+/** Some services quote the request in further lines, with the session's token; and others may answer in AWS's stead. */
+function firstLine(text: string): string {
+  const line = text.trim().split(/[\r\n]/)[0]!;
+  return truncate(line.replace(/\p{Cc}/gu, ''), 500);
 }
 
 function codeOf(error: unknown): AwsCode {

@@ -3,8 +3,9 @@ import type { ClusterAccess } from '../kube/access.ts';
 import { type Clock, systemClock } from '../ports/clock.ts';
 import { ClusterUnreachable } from '../ports/cluster.ts';
 import type { EksAccess } from '../ports/index.ts';
+import { AwsError } from './aws-error.ts';
 import { type EksToken, signEksToken } from './eks-token.ts';
-import { openSts } from './sts.ts';
+import { callerIdentity, openSts } from './sts.ts';
 
 /** How long before its end a token is replaced: clocks differ, and a request may wait before it is sent. */
 const renewBeforeMs = 5 * 60_000;
@@ -16,13 +17,28 @@ const refusedMs = 15_000;
 /** Credentials can come from a program or a server that never answers. */
 const signInMs = 30_000;
 
-/** Access to a cluster that is registered by its EKS name. Nothing is asked, and the SDK not loaded, before the first request. */
-export function eksAccess(name: string, access: EksAccess, clock: Clock = systemClock): ClusterAccess {
-  let sts: Promise<STSClient> | undefined;
+/**
+ * Access to a cluster that is registered by its EKS name. Nothing is asked, and the SDK not loaded, before the first request.
+ * `opened`: a client with the credentials, if there is one already.
+ */
+export function eksAccess(
+  name: string,
+  access: EksAccess,
+  clock: Clock = systemClock,
+  opened?: STSClient,
+): ClusterAccess {
+  let sts = opened && Promise.resolve(opened);
   const sign = async (fresh: boolean): Promise<EksToken> => {
-    sts ??= openSts(access);
-    const client = await sts;
-    return signEksToken(client, access.clusterName, clock.now(), fresh);
+    try {
+      // What was refused may be remembered by the client: a new one fetches the credentials from where they come from.
+      if (fresh || !sts) sts = openSts(access);
+      const client = await sts;
+      if (fresh) await learnWhy(client);
+      return await signEksToken(client, access.clusterName, clock.now());
+    } catch (error) {
+      sts = undefined;
+      throw error;
+    }
   };
   const token = keptToken(fresh => within(signInMs, sign(fresh)), clock);
   return {
@@ -38,6 +54,21 @@ export function eksAccess(name: string, access: EksAccess, clock: Clock = system
     },
   };
 }
+
+/**
+ * Asks AWS itself about the credentials of a token that was refused: EKS gives no reasons. Throws when it is them; when it is
+ * this machine's clock, the client knows from now on.
+ */
+async function learnWhy(client: STSClient): Promise<void> {
+  try {
+    await callerIdentity(client);
+  } catch (error) {
+    if (error instanceof AwsError && aboutCredentials.has(error.code)) throw error;
+    // STS cannot always be reached from where the cluster can.
+  }
+}
+
+const aboutCredentials = new Set<AwsError['code']>(['CredentialsMissing', 'CredentialsRefused', 'RoleRefused']);
 
 /** A token that is signed when it is needed, once for all who need it at the same time, and replaced before it runs out. */
 export function keptToken(
@@ -65,18 +96,21 @@ export function keptToken(
     try {
       return await pending;
     } catch (error) {
-      if (fresh || !usable || now >= usable.token.expiresAt - endBeforeMs) throw error;
-      usable.renewAt = now + retryMs;
+      const end = usable ? usable.token.expiresAt - endBeforeMs : 0;
+      if (fresh || !usable || now >= end) throw error;
+      usable.renewAt = Math.min(now + retryMs, end);
       return usable.token;
     }
   };
 }
 
+const slow = 'whatever provides the AWS credentials (a program, a server) gave none';
+
 /** The promise's value, or an error when that takes too long. */
 function within<T>(ms: number, promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no AWS credentials within ${ms / 1000} s`)), ms);
+    timer = setTimeout(() => reject(new AwsError('Unreachable', `${slow} within ${ms / 1000} s`)), ms);
   });
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }

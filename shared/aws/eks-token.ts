@@ -16,14 +16,12 @@ const clusterHeader = 'x-k8s-aws-id';
 /**
  * Signs a token: the URL of a request to STS (GetCallerIdentity), presigned and good for this cluster alone, which EKS
  * sends in our stead to learn who we are. Nothing is sent to sign it, unless the credentials have to be fetched.
- * `fresh`: the credentials are fetched in any case, since what they signed was refused.
  */
-export async function signEksToken(sts: STSClient, clusterName: string, now: number, fresh = false): Promise<EksToken> {
+export async function signEksToken(sts: STSClient, clusterName: string, now: number): Promise<EksToken> {
   const { SignatureV4 } = await import('@smithy/signature-v4');
   const { config } = sts;
   const region = await config.region();
-  const provider: (options?: { forceRefresh?: boolean }) => ReturnType<typeof config.credentials> = config.credentials;
-  const credentials = await provider({ forceRefresh: fresh }).catch(error => {
+  const credentials = await config.credentials().catch(error => {
     throw awsError(error, `sign in to the cluster ${clusterName}`);
   });
   // The regional endpoint of the partition, and no configured one: EKS calls it, and only accepts AWS's own.
@@ -31,7 +29,7 @@ export async function signEksToken(sts: STSClient, clusterName: string, now: num
   const { hostname } = config.endpointProvider(endpoint).url;
   const signer = new SignatureV4({ service: 'sts', region, credentials, sha256: config.sha256 });
   // The SDK learns from answers how far this machine's clock is off.
-  const signedAt = now + (config.systemClockOffset ?? 0);
+  const offset = config.systemClockOffset ?? 0;
   const { query = {} } = await signer.presign(
     {
       method: 'GET',
@@ -41,12 +39,13 @@ export async function signEksToken(sts: STSClient, clusterName: string, now: num
       query: { Action: 'GetCallerIdentity', Version: '2011-06-15' },
       headers: { host: hostname, [clusterHeader]: clusterName },
     },
-    { signingDate: new Date(signedAt), expiresIn: expiresParameter, unhoistableHeaders: new Set([clusterHeader]) },
+    { signingDate: new Date(now + offset), expiresIn: expiresParameter, unhoistableHeaders: new Set([clusterHeader]) },
   );
   const url = `https://${hostname}/?${Object.entries(query).map(parameter).join('&')}`;
+  const credentialsEnd = (credentials.expiration?.getTime() ?? Number.POSITIVE_INFINITY) - offset;
   return {
     text: `k8s-aws-v1.${Buffer.from(url).toString('base64url')}`,
-    expiresAt: Math.min(now + lifetimeMs, credentials.expiration?.getTime() ?? Number.POSITIVE_INFINITY),
+    expiresAt: Math.min(now + lifetimeMs, credentialsEnd),
   };
 }
 

@@ -1,6 +1,11 @@
+import { X509Certificate } from 'node:crypto';
 import type { EKSClient } from '@aws-sdk/client-eks';
 import { z } from 'zod';
+import type { ClusterAccess } from '../kube/access.ts';
+import { systemClock } from '../ports/clock.ts';
+import type { EksAccess } from '../ports/index.ts';
 import { AwsError, awsError } from './aws-error.ts';
+import { eksAccess } from './eks-access.ts';
 import { sdkSettings } from './sdk-settings.ts';
 import { callerIdentity, type Identity, openSts, type SignIn } from './sts.ts';
 
@@ -26,6 +31,8 @@ export interface EksCluster {
 export interface Eks {
   /** Who signs in to the cluster. */
   identity: Identity;
+  /** The way into the cluster for who signs in; each has a token of its own. */
+  access(name: string, to: EksAccess): ClusterAccess;
   describe(): Promise<EksCluster>;
   /** Makes an access entry for the principal, which must have none, and makes it an administrator of the cluster. */
   admit(principal: string): Promise<void>;
@@ -49,21 +56,35 @@ export async function openEks(name: EksName): Promise<Eks> {
   const identity = signsIn ? { ...signsIn, principal: roleArn, pathUnknown: false } : caller;
   return {
     identity,
+    access: (name, to) => eksAccess(name, to, systemClock, role ?? own),
     describe: () => describe(client, name, managedBy),
     admit: principal => admit(client, clusterName, principal),
   };
 }
 
+const pem = z
+  .base64()
+  .transform(data => Buffer.from(data, 'base64').toString('utf8'))
+  .refine(isCertificate, 'is no certificate');
+
 const Described = z.object({
   arn: z.string(),
   status: z.string(),
   endpoint: z.url({ protocol: /^https$/ }).optional(),
-  certificateAuthority: z.object({ data: z.string().optional() }).optional(),
+  certificateAuthority: z.object({ data: pem.optional() }).optional(),
   resourcesVpcConfig: z
     .object({ endpointPublicAccess: z.boolean().default(true), publicAccessCidrs: z.array(z.string()).default([]) })
     .default({ endpointPublicAccess: true, publicAccessCidrs: [] }),
   accessConfig: z.object({ authenticationMode: z.string().optional() }).optional(),
 });
+
+function isCertificate(text: string): boolean {
+  try {
+    return new X509Certificate(text).raw.length > 0;
+  } catch {
+    return false;
+  }
+}
 
 async function describe(client: EKSClient, name: EksName, by: Identity): Promise<EksCluster> {
   const { clusterName, region } = name;
@@ -86,7 +107,7 @@ async function describe(client: EKSClient, name: EksName, by: Identity): Promise
   return {
     arn,
     server: endpoint,
-    ca: Buffer.from(certificateAuthority.data, 'base64').toString('utf8'),
+    ca: certificateAuthority.data,
     publicAccess: resourcesVpcConfig.endpointPublicAccess,
     publicCidrs: resourcesVpcConfig.publicAccessCidrs,
     // A cluster that says nothing is older than access entries.

@@ -1,5 +1,4 @@
-/** For every client of the SDK: by itself it waits for an answer without end. */
+/** For every client of the SDK: by itself it waits for an answer without end. It tries again as AWS_MAX_ATTEMPTS says. */
 export const sdkSettings = {
-  maxAttempts: 4,
   requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_000, throwOnRequestTimeout: true },
 } as const;

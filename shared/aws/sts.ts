@@ -1,4 +1,4 @@
-import type { STSClient } from '@aws-sdk/client-sts';
+import type { STSClient, STSClientConfig } from '@aws-sdk/client-sts';
 import { AwsError, awsError } from './aws-error.ts';
 import { sdkSettings } from './sdk-settings.ts';
 
@@ -15,7 +15,9 @@ const sessionName = 'sluice';
 export async function openSts({ region, roleArn }: SignIn): Promise<STSClient> {
   // The SDK is loaded by those who use it: it costs a cold start more than the whole of our own code.
   const { AssumeRoleCommand, STSClient } = await import('@aws-sdk/client-sts');
-  const own = new STSClient({ region, ...sdkSettings });
+  // Files with credentials are read again by each client; the SDK would keep what it has read for good.
+  const rereading: STSClientConfig & { ignoreCache: boolean } = { region, ...sdkSettings, ignoreCache: true };
+  const own = new STSClient(rereading);
   if (roleArn === undefined) return own;
   const assume = async () => {
     const asked = new AssumeRoleCommand({ RoleArn: roleArn, RoleSessionName: sessionName });

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { AwsError } from '../aws/aws-error.ts';
 import { adminPolicy, type Eks, type EksCluster, openEks } from '../aws/eks.ts';
-import { eksAccess } from '../aws/eks-access.ts';
+import type { ClusterAccess } from '../kube/access.ts';
 import { connect } from '../kube/client.ts';
 import { ApiError } from '../ports/cluster.ts';
 import type { EksAccess } from '../ports/index.ts';
@@ -59,21 +59,20 @@ async function reach(request: Located, io: Io): Promise<Reached> {
   const cluster = await eks.describe();
   const { server, ca } = cluster;
   const access: EksAccess = { type: 'eks', region, clusterName, ...(roleArn && { roleArn }), server, ca };
-  let rights: Reached['rights'];
+  const asked = () => ask(name, eks.access(name, access));
   try {
-    rights = await ask(name, access);
+    return { server, rights: await asked(), eks: access };
   } catch (error) {
-    if (findError(error, ApiError)?.status !== 401) throw unanswered(request, cluster, error);
+    if (!isRefused(error)) throw unanswered(request, cluster, error);
     if (!request.createEntry) throw new CommandError(notAdmitted(request, cluster, eks), { cause: error });
     await admit(request, cluster, eks);
     io.out(`made an access entry for ${eks.identity.principal}, with the policy AmazonEKSClusterAdminPolicy`);
-    rights = await askUntilAdmitted(name, access);
+    return { server, rights: await untilAdmitted(asked), eks: access };
   }
-  return { server, rights, eks: access };
 }
 
-async function ask(name: string, access: EksAccess): Promise<Reached['rights']> {
-  const client = connect(name, eksAccess(name, access), { maxRetries: 1, timeoutMs: 15_000 });
+async function ask(name: string, access: ClusterAccess): Promise<Reached['rights']> {
+  const client = connect(name, access, { maxRetries: 1, timeoutMs: 15_000 });
   try {
     return await rightsOf(client);
   } finally {
@@ -84,69 +83,89 @@ async function ask(name: string, access: EksAccess): Promise<Reached['rights']> 
 /** EKS says that an entry may take some seconds to come into effect. */
 const admissionMs = 60_000;
 
-async function askUntilAdmitted(name: string, access: EksAccess): Promise<Reached['rights']> {
+/** Each time with a new token: API servers may remember for a while which ones were refused. */
+async function untilAdmitted<T>(asked: () => Promise<T>): Promise<T> {
   const end = Date.now() + admissionMs;
-  for (;;) {
+  for (let pause = 500; ; pause = Math.min(2 * pause, 5_000)) {
+    await delay(pause);
     try {
-      return await ask(name, access);
+      return await asked();
     } catch (error) {
-      if (findError(error, ApiError)?.status !== 401 || Date.now() > end)
+      if (!isRefused(error) || Date.now() > end)
         throw new CommandError(
           'the access entry is made, but the cluster does not know it yet; run the same command again in a minute',
           { cause: error },
         );
-      await delay(1_000);
     }
   }
 }
 
-async function admit(request: Located, { accessEntries }: EksCluster, eks: Eks): Promise<void> {
-  const { principal, arn } = eks.identity;
-  if (!accessEntries) throw new CommandError(noEntries(request));
-  if (!principal)
-    throw new CommandError(
-      `${arn} can have no access entry; sign in as an IAM user or role, or name one with --role-arn`,
-    );
+function isRefused(error: unknown): boolean {
+  return findError(error, ApiError)?.status === 401;
+}
+
+async function admit(request: Located, cluster: EksCluster, eks: Eks): Promise<void> {
+  const { principal } = eks.identity;
+  if (!cluster.accessEntries || !principal) throw new CommandError(notAdmitted(request, cluster, eks));
   await eks.admit(principal).catch(error => {
     if (error instanceof AwsError && error.code === 'PrincipalInvalid' && eks.identity.pathUnknown)
-      throw new CommandError(
-        `${error.message}; if the role has a path, which AWS does not tell a session, name the whole ARN with --role-arn`,
-      );
+      throw new CommandError(`${error.message}. ${wholeArn(principal)}, and make the entry with the ARN it shows`);
     if (error instanceof AwsError && error.code === 'EntryExists')
-      throw new CommandError(
-        `${error.message}, and still the cluster refuses it; look at the entry with \`aws eks describe-access-entry --cluster-name ${request.clusterName} --region ${request.region} --principal-arn ${principal}\``,
-      );
+      throw new CommandError(entryOfNoUse(request, principal));
     throw error;
   });
 }
 
+/** The cluster refuses who signs in; what to do about it. */
 function notAdmitted(request: Located, { accessEntries }: EksCluster, { identity }: Eks): string {
   const { clusterName, region } = request;
-  const who = identity.principal ?? identity.arn;
-  if (!accessEntries) return `the cluster does not know ${who}. ${noEntries(request)}`;
-  const entry = `--cluster-name ${clusterName} --region ${region} --principal-arn ${who}`;
+  const { principal, arn, pathUnknown } = identity;
+  if (!principal)
+    return `the cluster does not know ${arn}, which can have no access entry; sign in as an IAM user or role, or name a role with --role-arn`;
+  if (!accessEntries)
+    return `the cluster does not know ${principal}. Its access is ruled by the ConfigMap aws-auth alone; let it have access entries, too: \`aws eks update-cluster-config --name ${clusterName} --region ${region} --access-config authenticationMode=API_AND_CONFIG_MAP\``;
+  const entry = entryOptions(request, principal);
   return [
-    `the cluster does not know ${who}: it has no access entry. Give the same command --create-access-entry, or make one:`,
+    `the cluster does not know ${principal}: it has no access entry. Give the same command --create-access-entry, or make one:`,
     `  aws eks create-access-entry ${entry}`,
     `  aws eks associate-access-policy ${entry} --access-scope type=cluster \\`,
-    `    --policy-arn ${adminPolicy(who)}`,
+    `    --policy-arn ${adminPolicy(principal)}`,
+    ...(pathUnknown ? [`${wholeArn(principal)}; entries need it.`] : []),
     'The cluster answered',
   ].join('\n');
 }
 
-function noEntries({ clusterName, region }: Located): string {
-  return `Its access is ruled by the ConfigMap aws-auth alone; let it have access entries, too: \`aws eks update-cluster-config --name ${clusterName} --region ${region} --access-config authenticationMode=API_AND_CONFIG_MAP\``;
+function entryOfNoUse(request: Located, principal: string): string {
+  const entry = entryOptions(request, principal);
+  return [
+    `${principal} has an access entry already, and still the cluster refuses it. An entry that was just made takes effect within a minute;`,
+    `one of a user or role that was deleted and made again stays without effect: \`aws eks delete-access-entry ${entry}\`,`,
+    'then run the same command again',
+  ].join('\n');
 }
 
-function unanswered(
-  { name }: Located,
-  { server, publicAccess, publicCidrs }: EksCluster,
-  cause: unknown,
-): CommandError {
-  const reasons = publicAccess
-    ? publicCidrs.some(cidr => cidr !== '0.0.0.0/0')
-      ? `; its endpoint is open to ${publicCidrs.join(', ')} alone, so the address of this machine has to be among them`
-      : ''
-    : '; its endpoint is private, so this has to run in its network, or in one that is connected to it';
-  return new CommandError(`the API server of "${name}" (${server}) does not answer as it should${reasons}`, { cause });
+function entryOptions({ clusterName, region }: Located, principal: string): string {
+  return `--cluster-name ${clusterName} --region ${region} --principal-arn ${principal}`;
+}
+
+/** STS leaves the path out, as roles of IAM Identity Center have one. */
+function wholeArn(principal: string): string {
+  const name = principal.split('/').at(-1);
+  return `If the role has a path, it is missing in this ARN: look it up with \`aws iam get-role --role-name ${name} --query Role.Arn --output text\``;
+}
+
+function unanswered({ name }: Located, cluster: EksCluster, cause: unknown): Error {
+  const { server, publicAccess, publicCidrs } = cluster;
+  const failed = findError(cause, AwsError);
+  if (failed) return failed;
+  // An answer, of whatever kind, has come through.
+  const away = findError(cause, ApiError) === undefined;
+  const open = publicCidrs.length === 0 || publicCidrs.some(cidr => cidr === '0.0.0.0/0' || cidr === '::/0');
+  const reason = !publicAccess
+    ? '; its endpoint is private, so this has to run in its network, or in one that is connected to it'
+    : open
+      ? ''
+      : `; its endpoint is open to ${publicCidrs.join(', ')} alone, so the address of this machine has to be among them`;
+  const message = `the API server of "${name}" (${server}) does not answer as it should${away ? reason : ''}`;
+  return new CommandError(message, { cause });
 }
