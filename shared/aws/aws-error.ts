@@ -23,6 +23,10 @@ export class AwsError extends Error {
   }
 }
 
+/** What to do about answers that AWS does not give. */
+export const notAws =
+  'see whether something else answers in its place: a proxy, or what AWS_ENDPOINT_URL and its kin name';
+
 /** By the `name` of the SDK's exceptions: what the services document as common errors, and Node's network errors. */
 const codes: Record<string, AwsCode> = {
   CredentialsProviderError: 'CredentialsMissing',
@@ -49,6 +53,8 @@ const codes: Record<string, AwsCode> = {
   InternalFailure: 'Unreachable',
   ServerException: 'Unreachable',
   ServiceUnavailable: 'Unreachable',
+  // What answered is not AWS.
+  SyntaxError: 'Unreachable',
   ServiceUnavailableException: 'Unreachable',
   TimeoutError: 'Unreachable',
 };

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { ClusterAccess } from '../kube/access.ts';
 import { systemClock } from '../ports/clock.ts';
 import type { EksAccess } from '../ports/index.ts';
-import { AwsError, awsError } from './aws-error.ts';
+import { AwsError, awsError, notAws } from './aws-error.ts';
 import { eksAccess } from './eks-access.ts';
 import { sdkSettings } from './sdk-settings.ts';
 import { callerIdentity, type Identity, openSts, type SignIn } from './sts.ts';
@@ -96,7 +96,7 @@ async function describe(client: EKSClient, name: EksName, by: Identity): Promise
   if (!parsed.success)
     throw new AwsError(
       'Unexpected',
-      `AWS describes the cluster ${clusterName} in a way that is not understood: ${z.prettifyError(parsed.error)}`,
+      `AWS describes the cluster ${clusterName} in a way that is not understood (${z.prettifyError(parsed.error)}); ${notAws}`,
     );
   const { arn, status, endpoint, certificateAuthority, resourcesVpcConfig, accessConfig } = parsed.data;
   if (!endpoint || !certificateAuthority?.data)

@@ -1,5 +1,5 @@
 import type { STSClient, STSClientConfig } from '@aws-sdk/client-sts';
-import { AwsError, awsError } from './aws-error.ts';
+import { AwsError, awsError, notAws } from './aws-error.ts';
 import { sdkSettings } from './sdk-settings.ts';
 
 /** Whose credentials: those of the default chain, or a role that is assumed with them. */
@@ -63,7 +63,7 @@ export async function callerIdentity(sts: STSClient): Promise<Identity> {
   const { Account, Arn } = await sts.send(new GetCallerIdentityCommand({})).catch(error => {
     throw awsError(error, 'say whose credentials these are (sts:GetCallerIdentity)');
   });
-  if (!Account || !Arn) throw new AwsError('Unexpected', 'AWS did not say whose credentials these are');
+  if (!Account || !Arn) throw new AwsError('Unexpected', `AWS did not say whose credentials these are; ${notAws}`);
   return { account: Account, arn: Arn, ...principalOf(Arn) };
 }
 

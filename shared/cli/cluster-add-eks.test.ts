@@ -214,8 +214,8 @@ const refusals: Case[] = [
     says: [
       `the cluster does not know ${user}: it has no access entry. Give the same command --create-access-entry, or make one:\n`,
       `  aws eks create-access-entry ${entry(user)}\n`,
-      `  aws eks associate-access-policy ${entry(user)} --access-scope type=cluster \\\n    --policy-arn ${policy}\n`,
-      /The cluster answered: Unauthorized$/,
+      `  aws eks associate-access-policy ${entry(user)} --access-scope type=cluster \\\n    --policy-arn ${policy}`,
+      /ClusterAdminPolicy$/,
     ],
   },
   {
@@ -264,13 +264,16 @@ const refusals: Case[] = [
     title: 'no permission to make an access entry',
     given: refuse('CreateAccessEntry', { status: 403, code: 'AccessDeniedException', message: 'User: x may not' }),
     args: ['--create-access-entry'],
-    says: [/may not make an access entry for \S+ \(eks:CreateAccessEntry\): User: x may not$/],
+    says: [
+      /may not make an access entry for \S+ \(eks:CreateAccessEntry\): User: x may not\. Let someone/,
+      `\n  aws eks create-access-entry ${entry(user)}\n`,
+    ],
   },
   {
     title: 'no permission to give the access entry its policy',
     given: refuse('AssociateAccessPolicy', { status: 403, code: 'AccessDeniedException', message: 'User: x may not' }),
     args: ['--create-access-entry'],
-    says: [/eks:AssociateAccessPolicy/, /which is made now/],
+    says: ['eks:AssociateAccessPolicy', 'which is made now', `\n  aws eks associate-access-policy ${entry(user)} `],
   },
   {
     title: 'a cluster that is not there',
@@ -322,13 +325,13 @@ const refusals: Case[] = [
   {
     title: 'something else in the place of STS',
     given: refuse('GetCallerIdentity', { status: 200, text: '<html><body>Sign in to the network</body></html>' }),
-    says: [/^error: AWS did not say whose credentials these are/],
+    says: [/^error: AWS did not say whose credentials these are; see whether something else answers/],
   },
   {
     title: 'something else in the place of EKS',
     given: refuse('DescribeCluster', { status: 200, text: '<html>\u001b[31mSign in</html>' }),
     // biome-ignore lint/suspicious/noControlCharactersInRegex: that there is none is what is looked for
-    says: [/^error: AWS did not describe the cluster main [^\n\u001b]+$/],
+    says: [/^error: AWS could not be asked to describe the cluster main [^\n\u001b]+; check .*proxy/],
   },
   {
     title: 'an answer about nothing',

@@ -64,7 +64,7 @@ async function reach(request: Located, io: Io): Promise<Reached> {
     return { server, rights: await asked(), eks: access };
   } catch (error) {
     if (!isRefused(error)) throw unanswered(request, cluster, error);
-    if (!request.createEntry) throw new CommandError(notAdmitted(request, cluster, eks), { cause: error });
+    if (!request.createEntry) throw new CommandError(notAdmitted(request, cluster, eks));
     await admit(request, cluster, eks);
     io.out(`made an access entry for ${eks.identity.principal}, with the policy AmazonEKSClusterAdminPolicy`);
     return { server, rights: await untilAdmitted(asked), eks: access };
@@ -109,9 +109,15 @@ async function admit(request: Located, cluster: EksCluster, eks: Eks): Promise<v
   if (!cluster.accessEntries || !principal) throw new CommandError(notAdmitted(request, cluster, eks));
   await eks.admit(principal).catch(error => {
     if (error instanceof AwsError && error.code === 'PrincipalInvalid' && eks.identity.pathUnknown)
-      throw new CommandError(`${error.message}. ${wholeArn(principal)}, and make the entry with the ARN it shows`);
+      throw new CommandError(
+        `${error.message.replace(/\.$/, '')}. ${wholeArn(principal)}, and make the entry with the ARN it shows`,
+      );
     if (error instanceof AwsError && error.code === 'EntryExists')
       throw new CommandError(entryOfNoUse(request, principal));
+    if (error instanceof AwsError && error.code === 'AccessDenied')
+      throw new CommandError(
+        [`${error.message}. Let someone who may run:`, ...entryCommands(request, principal)].join('\n'),
+      );
     throw error;
   });
 }
@@ -124,14 +130,10 @@ function notAdmitted(request: Located, { accessEntries }: EksCluster, { identity
     return `the cluster does not know ${arn}, which can have no access entry; sign in as an IAM user or role, or name a role with --role-arn`;
   if (!accessEntries)
     return `the cluster does not know ${principal}. Its access is ruled by the ConfigMap aws-auth alone; let it have access entries, too: \`aws eks update-cluster-config --name ${clusterName} --region ${region} --access-config authenticationMode=API_AND_CONFIG_MAP\``;
-  const entry = entryOptions(request, principal);
   return [
     `the cluster does not know ${principal}: it has no access entry. Give the same command --create-access-entry, or make one:`,
-    `  aws eks create-access-entry ${entry}`,
-    `  aws eks associate-access-policy ${entry} --access-scope type=cluster \\`,
-    `    --policy-arn ${adminPolicy(principal)}`,
-    ...(pathUnknown ? [`${wholeArn(principal)}; entries need it.`] : []),
-    'The cluster answered',
+    ...entryCommands(request, principal),
+    ...(pathUnknown ? [`${wholeArn(principal)}; entries need the whole one`] : []),
   ].join('\n');
 }
 
@@ -142,6 +144,15 @@ function entryOfNoUse(request: Located, principal: string): string {
     `one of a user or role that was deleted and made again stays without effect: \`aws eks delete-access-entry ${entry}\`,`,
     'then run the same command again',
   ].join('\n');
+}
+
+function entryCommands(request: Located, principal: string): string[] {
+  const entry = entryOptions(request, principal);
+  return [
+    `  aws eks create-access-entry ${entry}`,
+    `  aws eks associate-access-policy ${entry} --access-scope type=cluster \\`,
+    `    --policy-arn ${adminPolicy(principal)}`,
+  ];
 }
 
 function entryOptions({ clusterName, region }: Located, principal: string): string {
