@@ -39,7 +39,7 @@ export async function signEksToken(sts: STSClient, clusterName: string, now: num
       query: { Action: 'GetCallerIdentity', Version: '2011-06-15' },
       headers: { host: hostname, [clusterHeader]: clusterName },
     },
-    { signingDate: new Date(now + offset), expiresIn: expiresParameter, unhoistableHeaders: new Set([clusterHeader]) },
+    { signingDate: new Date(now + offset), expiresIn: expiresParameter },
   );
   const url = `https://${hostname}/?${Object.entries(query).map(parameter).join('&')}`;
   const credentialsEnd = (credentials.expiration?.getTime() ?? Number.POSITIVE_INFINITY) - offset;
