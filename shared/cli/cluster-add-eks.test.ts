@@ -58,7 +58,7 @@ beforeEach(async () => {
     name: 'main',
     status: 'ACTIVE',
     endpoint: endpoint.url,
-    certificateAuthority: { data: Buffer.from(tls.cert).toString('base64') },
+    certificateAuthority: { data: btoa(tls.cert) },
     resourcesVpcConfig: { endpointPublicAccess: true, publicAccessCidrs: ['0.0.0.0/0', '::/0'] },
     accessConfig: { authenticationMode: 'API_AND_CONFIG_MAP' },
   };
@@ -71,13 +71,7 @@ afterEach(async () => {
   await endpoint.close();
 });
 
-interface Result {
-  exit: number;
-  out: string;
-  err: string;
-}
-
-async function sluice(name: 'cluster' | 'install' | 'check', ...args: string[]): Promise<Result> {
+async function sluice(name: 'cluster' | 'install' | 'check', ...args: string[]) {
   const { run } = await import(`./${name}.ts`);
   const out: string[] = [];
   const err: string[] = [];
@@ -195,6 +189,7 @@ interface Case {
   says: (string | RegExp)[];
 }
 
+const describing = (change: () => Partial<Description>) => () => Object.assign(description, change());
 const refuse = (operation: string, refusal: Refusal) => () => aws.refuse(operation, refusal);
 
 function identity(arn: string): void {
@@ -245,9 +240,7 @@ const refusals: Case[] = [
   ),
   ...[[], ['--create-access-entry']].map(args => ({
     title: `a cluster without access entries ${args.join('')}`,
-    given: () => {
-      description.accessConfig = { authenticationMode: 'CONFIG_MAP' };
-    },
+    given: describing(() => ({ accessConfig: { authenticationMode: 'CONFIG_MAP' } })),
     args,
     says: [
       'ruled by the ConfigMap aws-auth alone',
@@ -282,9 +275,7 @@ const refusals: Case[] = [
   },
   {
     title: 'a cluster that is being made',
-    given: () => {
-      aws.clusters.set('main', { name: 'main', status: 'CREATING' });
-    },
+    given: describing(() => ({ status: 'CREATING', endpoint: undefined, certificateAuthority: {} })),
     says: ['the cluster main is CREATING and has no API endpoint', 'aws eks describe-cluster --name main'],
   },
   {
@@ -340,45 +331,32 @@ const refusals: Case[] = [
   },
   {
     title: 'an endpoint without encryption',
-    given: () => {
-      description.endpoint = endpoint.url.replace('https', 'http');
-    },
+    given: describing(() => ({ endpoint: endpoint.url.replace('https', 'http') })),
     says: ['in a way that is not understood', 'endpoint'],
   },
   {
     title: 'a certificate authority that is none',
-    given: () => {
-      description.certificateAuthority = { data: Buffer.from('garbage').toString('base64') };
-    },
+    given: describing(() => ({ certificateAuthority: { data: btoa('garbage') } })),
     says: ['in a way that is not understood', 'is no certificate'],
   },
   {
     title: 'a server with another certificate',
-    given: () => {
-      description.certificateAuthority = { data: Buffer.from(behind.ca).toString('base64') };
-    },
+    given: describing(() => ({ certificateAuthority: { data: btoa(behind.ca) } })),
     says: ['does not answer as it should', 'certificate is not trusted'],
   },
   {
     title: 'a private endpoint that cannot be reached',
-    given: () => {
-      Object.assign(description, { endpoint: closed, resourcesVpcConfig: { endpointPublicAccess: false } });
-    },
+    given: describing(() => ({ endpoint: closed, resourcesVpcConfig: { endpointPublicAccess: false } })),
     says: [`the API server of "prod" (${closed}) does not answer as it should; its endpoint is private`],
   },
   {
     title: 'an endpoint that is open to others',
-    given: () => {
-      const resourcesVpcConfig = { endpointPublicAccess: true, publicAccessCidrs: ['203.0.113.0/24'] };
-      Object.assign(description, { endpoint: closed, resourcesVpcConfig });
-    },
+    given: describing(() => ({ endpoint: closed, resourcesVpcConfig: { publicAccessCidrs: ['203.0.113.0/24'] } })),
     says: ['its endpoint is open to 203.0.113.0/24 alone', 'the address of this machine'],
   },
   {
     title: 'an open endpoint that does not answer',
-    given: () => {
-      description.endpoint = closed;
-    },
+    given: describing(() => ({ endpoint: closed })),
     says: [/does not answer as it should: cluster "prod" at \S+ cannot be reached: .*ECONNREFUSED/],
   },
 ];

@@ -20,7 +20,7 @@ export interface Description {
   name: string;
   status: string;
   endpoint?: string | undefined;
-  certificateAuthority?: { data: string } | undefined;
+  certificateAuthority?: { data?: string };
   resourcesVpcConfig?: { endpointPublicAccess?: boolean; publicAccessCidrs?: string[] };
   accessConfig?: { authenticationMode: string };
 }
