@@ -25,10 +25,12 @@ if (onApiserver) await buildBinaries(line => process.stderr.write(`${line} (once
 // Scenarios mostly wait (for intervals, retries, an outage's end), so more of them than cores run side by side.
 const concurrency = availableParallelism() + 2;
 
+const endOfFile = new URL('./end-of-file.ts', import.meta.url).href;
+
 // In a process group of its own, so that what a test leaves behind ends with it.
 const child = spawn(
   process.execPath,
-  ['--test', '--test-force-exit', `--test-concurrency=${concurrency}`, '--test-timeout=240000', ...flags, ...files],
+  ['--import', endOfFile, '--test', `--test-concurrency=${concurrency}`, '--test-timeout=240000', ...flags, ...files],
   {
     cwd: root,
     stdio: 'inherit',
