@@ -20,7 +20,9 @@ test('messages of a group run one after the other, in order; groups run beside e
   const groups = ['a', 'b', 'c', 'd'];
   for (let i = 0; i < 5; i++)
     await host.ports.queue.send(
-      groups.map(group => message(group, { act: 'wait', milliseconds: 30, file, label: `${group}${i}` })),
+      groups.map(group =>
+        message(group, { ...(i === 0 ? { act: 'gather', count: 3 } : { act: 'ok' }), file, label: `${group}${i}` }),
+      ),
     );
   await until('all have ended', () => linesOf(file).filter(line => line.startsWith('end')).length === 20);
   const notes = linesOf(file).map(line => line.split(' '));
