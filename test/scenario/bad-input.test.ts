@@ -175,6 +175,9 @@ test('a repository of 300 MB is fetched, and the others do not wait for it', asy
       ks('large', { sourceRef: { kind: 'GitRepository', name: 'large' } }),
     ),
   );
+  // As long as its own timeout allows.
+  const isReady = async () => conditionOf(await world.get('GitRepository', ns, 'large'), 'Ready')?.status === 'True';
+  await until('it is fetched', isReady, 180);
   const large = await world.condition('GitRepository', ns, 'large', 'Ready', 'True');
   assert.ok(large.status.artifact.size > 250_000_000);
   await until('it is applied', async () => world.get('ConfigMap', ns, 'large'), 120);

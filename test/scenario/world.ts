@@ -192,7 +192,7 @@ async function startRuntime(dir: string, kubeconfig: string, options: WorldOptio
 }
 
 /** Polls until `probe` answers something other than undefined or false. Errors of the probe end the wait at once. */
-export async function until<T>(what: string, probe: () => T | Promise<T>, seconds = 60): Promise<NonNullable<T>> {
+export async function until<T>(what: string, probe: () => T | Promise<T>, seconds = 120): Promise<NonNullable<T>> {
   const end = Date.now() + seconds * 1000;
   for (;;) {
     const found = await probe();
