@@ -3,6 +3,7 @@ import type { ClusterAccess } from '../kube/access.ts';
 import { type Clock, systemClock } from '../ports/clock.ts';
 import { ClusterUnreachable } from '../ports/cluster.ts';
 import type { EksAccess } from '../ports/index.ts';
+import { TimeOver, within } from '../reconcile/within.ts';
 import { AwsError } from './aws-error.ts';
 import { type EksToken, signEksToken } from './eks-token.ts';
 import { callerIdentity, openSts } from './sts.ts';
@@ -40,7 +41,7 @@ export function eksAccess(
       throw error;
     }
   };
-  const token = keptToken(fresh => within(signInMs, sign(fresh)), clock);
+  const token = keptToken(fresh => within(signInMs, sign(fresh)).catch(notInTime), clock);
   return {
     server: access.server,
     ca: access.ca,
@@ -104,13 +105,8 @@ export function keptToken(
   };
 }
 
-const slow = 'whatever provides the AWS credentials (a program, a server) gave none';
-
-/** The promise's value, or an error when that takes too long. */
-function within<T>(ms: number, promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new AwsError('Unreachable', `${slow} within ${ms / 1000} s`)), ms);
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+function notInTime(error: unknown): never {
+  if (!(error instanceof TimeOver)) throw error;
+  const slow = 'whatever provides the AWS credentials (a program, a server) gave none';
+  throw new AwsError('Unreachable', `${slow} within ${signInMs / 1000} s`);
 }
