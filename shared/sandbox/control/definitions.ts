@@ -1,10 +1,9 @@
-import { clone } from '../crud/clone.ts';
 import { deleteEntry } from '../crud/delete.ts';
-import { mayBeRemoved } from '../crud/deletion-state.ts';
 import type { Kernel } from '../crud/kernel.ts';
 import { cleanup, isEstablished } from '../crud/settle-definition.ts';
 import { customDefinition } from '../resources/custom.ts';
 import type { Change, Entry } from '../store/collection.ts';
+import { releaseFinalizer } from './finalizer.ts';
 import { Worklist } from './worklist.ts';
 
 const resource = 'apiextensions.k8s.io/customresourcedefinitions';
@@ -57,10 +56,6 @@ export class DefinitionController {
     if (definition)
       for (const instance of [...instances.entries()]) deleteEntry(this.#kernel, definition, instance, {});
     if (instances.size > 0) return;
-    const next = clone(store.get(resource, '', name)!.object);
-    next.metadata.finalizers = (next.metadata.finalizers ?? []).filter(finalizer => finalizer !== cleanup);
-    if (next.metadata.finalizers.length === 0) delete next.metadata.finalizers;
-    if (mayBeRemoved(next)) store.remove({ ...entry, object: next });
-    else store.put(resource, next);
+    releaseFinalizer(store, store.get(resource, '', name)!, cleanup);
   }
 }

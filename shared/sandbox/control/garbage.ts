@@ -1,9 +1,9 @@
 import type { KubeObject, OwnerReference } from '../../api/object.ts';
 import { clone } from '../crud/clone.ts';
 import { deleteEntry } from '../crud/delete.ts';
-import { mayBeRemoved } from '../crud/deletion-state.ts';
 import type { Kernel } from '../crud/kernel.ts';
 import type { Change, Entry } from '../store/collection.ts';
+import { releaseFinalizer } from './finalizer.ts';
 import { Worklist } from './worklist.ts';
 
 /** Deletes what lost its last owner, and carries out foreground deletions and orphaning. */
@@ -93,7 +93,7 @@ export class GarbageCollector {
       const dependent = this.#entry(key);
       if (dependent) this.#withOwners(dependent, owner => owner.uid !== uid);
     }
-    this.#removeFinalizer(entry, 'orphan');
+    releaseFinalizer(this.#kernel.store, entry, 'orphan');
   }
 
   #foreground(entry: Entry): void {
@@ -107,7 +107,7 @@ export class GarbageCollector {
         owner => owner.uid === entry.object.metadata.uid && owner.blockOwnerDeletion,
       ),
     );
-    if (!blocking) this.#removeFinalizer(entry, 'foregroundDeletion');
+    if (!blocking) releaseFinalizer(this.#kernel.store, entry, 'foregroundDeletion');
   }
 
   #asDependent(entry: Entry, owners: OwnerReference[]): void {
@@ -143,14 +143,6 @@ export class GarbageCollector {
     next.metadata.ownerReferences = (next.metadata.ownerReferences ?? []).filter(keep);
     if (next.metadata.ownerReferences.length === 0) delete next.metadata.ownerReferences;
     this.#kernel.store.put(entry.resource, next);
-  }
-
-  #removeFinalizer(entry: Entry, finalizer: string): void {
-    const next = clone(entry.object);
-    next.metadata.finalizers = (next.metadata.finalizers ?? []).filter(other => other !== finalizer);
-    if (next.metadata.finalizers.length === 0) delete next.metadata.finalizers;
-    if (mayBeRemoved(next)) this.#kernel.store.remove({ ...entry, object: next });
-    else this.#kernel.store.put(entry.resource, next);
   }
 }
 

@@ -1,8 +1,7 @@
-import { clone } from '../crud/clone.ts';
-import { mayBeRemoved } from '../crud/deletion-state.ts';
 import type { Kernel } from '../crud/kernel.ts';
 import { claimProtection, volumeProtection } from '../crud/strategy.ts';
 import type { Change, Entry } from '../store/collection.ts';
+import { releaseFinalizer } from './finalizer.ts';
 import { Worklist } from './worklist.ts';
 
 const claims = '/persistentvolumeclaims';
@@ -54,11 +53,7 @@ export class StorageProtection {
     const protection = resource === claims ? claimProtection : volumeProtection;
     if (!entry?.object.metadata.deletionTimestamp || !entry.object.metadata.finalizers?.includes(protection)) return;
     if (resource === claims ? this.#isUsed(entry) : entry.object.status?.phase === 'Bound') return;
-    const next = clone(entry.object);
-    next.metadata.finalizers = next.metadata.finalizers!.filter(finalizer => finalizer !== protection);
-    if (next.metadata.finalizers.length === 0) delete next.metadata.finalizers;
-    if (mayBeRemoved(next)) store.remove({ ...entry, object: next });
-    else store.put(resource, next);
+    releaseFinalizer(store, entry, protection);
   }
 
   #isUsed(claim: Entry): boolean {
