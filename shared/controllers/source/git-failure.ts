@@ -1,3 +1,4 @@
+import { ArtifactError } from '../../artifact/errors.ts';
 import { GitError, type GitErrorCode } from '../../git/errors.ts';
 import { findError, messageOfError, ReconcileError, StalledError } from '../../reconcile/errors.ts';
 
@@ -26,6 +27,12 @@ export function fetchFailure(error: unknown): { reason: string; message: string;
       stalled: stalling.includes(git.code),
     };
   }
+  if (findError(error, ArtifactError)?.code === 'NotFound')
+    return {
+      reason: 'GitOperationFailed',
+      message: `failed to sparse checkout directories: ${messageOfError(error)}`,
+      stalled: false,
+    };
   const known = findError(error, ReconcileError);
   return {
     reason: known?.code ?? 'GitOperationFailed',

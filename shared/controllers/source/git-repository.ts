@@ -148,7 +148,7 @@ async function storeArtifact(work: Work): Promise<Outcome> {
     archive = await storeSnapshot(snapshot, filter, work.ports.store, work.clock.now());
   } catch (error) {
     // A directory of spec.sparseCheckout that is not there: the fault of what was fetched, not of the store.
-    if (findError(error, ArtifactError)?.code === 'NotFound') return sparseFailed(work, error);
+    if (findError(error, ArtifactError)?.code === 'NotFound') return fetchFailed(work, error);
     const reason = 'ArchiveOperationFailed';
     const message = `unable to archive artifact to storage: ${messageOfError(error)}`;
     work.condition('StorageOperationFailed', { status: 'True', reason, message });
@@ -196,13 +196,6 @@ function hadFailed({ status }: GitRepository): boolean {
 export function shortMessage(message: string): string {
   const characters = [...(message.split('\n')[0] ?? '')];
   return characters.length > 50 ? `${characters.slice(0, 50).join('')}...` : characters.join('');
-}
-
-function sparseFailed(work: Work, error: unknown): Outcome {
-  const reason = 'GitOperationFailed';
-  const message = `failed to sparse checkout directories: ${messageOfError(error)}`;
-  work.condition('FetchFailed', { status: 'True', reason, message });
-  return { type: 'failed', reason, message, error };
 }
 
 /** The last artifact stays: what could not be fetched says nothing about what was. */
