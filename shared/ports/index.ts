@@ -45,7 +45,7 @@ export interface IndexedObject {
   key: ObjectKey;
   uid: string;
   generation: number;
-  /** resourceVersion last seen, so that the sweep can tell our own status writes from changes. */
+  /** resourceVersion, generation and request are those of the object as it was last looked at, not as our status write left it. */
   resourceVersion: string;
   /** Epoch ms of the next reconcile; Number.MAX_SAFE_INTEGER when suspended or Stalled. */
   dueAt: number;

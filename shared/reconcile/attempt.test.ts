@@ -25,10 +25,15 @@ const kustomization = (name: string): KubeObject => ({
 const done: Outcome = { type: 'done', reason: 'Succeeded', message: '' };
 
 /** One message, worked on by a controller that does what it is told. */
-async function deliver(body: string, act: (context: Context) => Promise<Outcome>, deadline = Date.now() + 60_000) {
+async function deliver(
+  body: string,
+  act: (context: Context) => Promise<Outcome>,
+  deadline = Date.now() + 60_000,
+  using = ports,
+) {
   const controller = { kind: 'Kustomization', transientConditions: [], reconcile: act };
   const record = { messageId: '1', body, attributes: { MessageGroupId: 'g', ApproximateReceiveCount: '1' } };
-  return (await work([record], [controller], ports, deadline)).batchItemFailures;
+  return (await work([record], [controller], using, deadline)).batchItemFailures;
 }
 const message = (name: string) =>
   messageOf(workItem(keyOf(name), { reason: 'test', trace: 't', sentAt: Date.now() })).body;
@@ -87,3 +92,46 @@ test('a change that is taken in late does not overwrite what a fast worker recor
   await onObjectChange('main', { type: 'ADDED', object }, { ...ports, queue });
   assert.equal((await ports.index.getObject(keyOf('fast')))?.dueAt, 42);
 });
+
+const type = { apiVersion: 'kustomize.toolkit.fluxcd.io/v1', kind: 'Kustomization' };
+const patched = (name: string, body: object) =>
+  cluster.patch(type, 'default', name, { type: 'merge', body }, { fieldManager: 'user' });
+const asked = { metadata: { annotations: { 'reconcile.fluxcd.io/requestedAt': 'now' } } };
+const meanwhile: [string, KubeObject['spec'], (name: string) => Promise<unknown>][] = [
+  ['another spec', {}, name => patched(name, { spec: { interval: '20m' } })],
+  ['a request', {}, name => patched(name, asked)],
+  ['its deletion', {}, name => cluster.delete(type, 'default', name)],
+  ['its deletion while suspended', { suspend: true }, name => cluster.delete(type, 'default', name)],
+  ['the end of its suspension', { suspend: true }, name => patched(name, { spec: { suspend: false } })],
+];
+for (const [position, [what, spec, change]] of meanwhile.entries())
+  test(`what comes between the reading of an object and the writing of its status is not taken for seen: ${what}`, async () => {
+    const name = `between-${position}`;
+    // Ready, so that a suspension has something to write.
+    await installed.apply(kustomization(name));
+    await deliver(message(name), async () => done);
+    await patched(name, { spec });
+    let changes = 1;
+    const slow = new Proxy(cluster, {
+      get: (target, property) => {
+        if (property !== 'apply') {
+          const value = Reflect.get(target, property);
+          return typeof value === 'function' ? value.bind(target) : value;
+        }
+        return async (...args: Parameters<typeof cluster.apply>) => {
+          if (args[1].subresource === 'status' && changes-- > 0) await change(name);
+          return cluster.apply(...args);
+        };
+      },
+    });
+    const clusters = { ...ports.clusters, get: async () => slow };
+    await deliver(message(name), async () => ({ ...done, message: 'again' }), undefined, { ...ports, clusters });
+    assert.ok(changes <= 0, 'it came in between');
+    installed.sent();
+    const object = (await cluster.get(type, 'default', name))!;
+    await onObjectChange('main', { type: 'MODIFIED', object }, ports);
+    assert.deepEqual(
+      installed.sent().map(({ body }) => body.name),
+      [name],
+    );
+  });

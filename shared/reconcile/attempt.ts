@@ -81,8 +81,7 @@ async function reconcileObject(attempt: Attempt, subject: Subject): Promise<void
   }
   if (!deleting && subject.object.spec?.suspend === true) {
     log.info('suspended');
-    await tellSuspended(subject);
-    await index.putObject(recordOf(key, subject.object, never));
+    await index.putObject(recordOf(key, await tellSuspended(subject), never, subject.object));
     return;
   }
   await recordReferences(attempt, subject);
@@ -96,14 +95,15 @@ async function reconcileObject(attempt: Attempt, subject: Subject): Promise<void
 }
 
 /** Nothing is done, but the status says that this generation and this request were seen. */
-async function tellSuspended(subject: Subject): Promise<void> {
+async function tellSuspended(subject: Subject): Promise<KubeObject> {
   const { cluster, definition, object } = subject;
-  if (!definition.hasStatus) return;
+  if (!definition.hasStatus) return object;
   try {
-    subject.object = await writeStatus(cluster, definition, object, suspendedStatus(definition, object));
+    return await writeStatus(cluster, definition, object, suspendedStatus(definition, object));
   } catch (error) {
     // Deleted meanwhile.
     if (!(error instanceof ApiError && (error.status === 404 || error.status === 409))) throw error;
+    return object;
   }
 }
 

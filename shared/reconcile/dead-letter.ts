@@ -45,7 +45,7 @@ export async function deadLettered(record: WorkRecord, ports: Ports): Promise<vo
   });
   const written = await writeStatus(cluster, definition, found, statusAfter(found, draft, conditions, outcome));
   const dueAt = found.spec?.suspend === true ? never : ports.clock.now() + retryAfterMs;
-  await ports.index.putObject(recordOf(key, written, dueAt));
+  await ports.index.putObject(recordOf(key, written, dueAt, found));
   const event = { severity: 'error', reason: outcome.reason, message } as const;
   await sendEvents({ key, definition, object: written, cluster, ports, log, trace }, [event]);
 }

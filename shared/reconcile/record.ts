@@ -5,15 +5,19 @@ import { normalizeUrl } from './repository-url.ts';
 /** `dueAt` of an object that nothing but a change wakes: suspended, Stalled, or of a kind without an interval. */
 export const never = Number.MAX_SAFE_INTEGER;
 
-/** What the index holds about an object: pure, so that the reconcile, the sweep and the resync write the same. */
-export function recordOf(key: ObjectKey, object: KubeObject, dueAt: number): IndexedObject {
-  const requestedAt = object.metadata.annotations?.[requestedAtAnnotation];
+/**
+ * What the index holds about an object: pure, so that the reconcile, the sweep and the resync write the same. `seen` is the
+ * object as whoever acted on it had read it. The answer to a write of the status may hold more: a change that came in
+ * between, which nobody has acted on, and whose event must still be news.
+ */
+export function recordOf(key: ObjectKey, object: KubeObject, dueAt: number, seen: KubeObject = object): IndexedObject {
+  const requestedAt = seen.metadata.annotations?.[requestedAtAnnotation];
   const hookPath = object.kind === 'Receiver' ? object.status?.webhookPath : undefined;
   return {
     key,
     uid: object.metadata.uid ?? '',
-    generation: object.metadata.generation ?? 0,
-    resourceVersion: object.metadata.resourceVersion ?? '',
+    generation: seen.metadata.generation ?? 0,
+    resourceVersion: seen.metadata.resourceVersion ?? '',
     dueAt,
     ...(requestedAt === undefined ? {} : { requestedAt }),
     refs: refsOf(key, object),

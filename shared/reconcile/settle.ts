@@ -38,7 +38,7 @@ export async function settle(
   }
   await Promise.all([
     sendEvents({ ...recording, object }, recorded.events),
-    comeBack(attempt, key, object, recorded.outcome),
+    comeBack(attempt, subject, object, recorded.outcome),
     wakeDependents(attempt, subject, object),
   ]);
   log.info('reconciled', {
@@ -76,12 +76,13 @@ const graceMs = 60_000;
 const scheduledFromMs = 90_000;
 const maxTimerMs = 900_000;
 
-async function comeBack(attempt: Attempt, key: ObjectKey, object: KubeObject, outcome: Outcome): Promise<void> {
+async function comeBack(attempt: Attempt, subject: Subject, object: KubeObject, outcome: Outcome): Promise<void> {
+  const { key, object: seen } = subject;
   const { index, clock } = attempt.ports;
   const delay = delayOf(attempt, object, outcome);
-  if (delay === never) return index.putObject(recordOf(key, object, never));
+  if (delay === never) return index.putObject(recordOf(key, object, never, seen));
   const byTimer = delay <= (outcome.type === 'done' ? scheduledFromMs : maxTimerMs);
-  await index.putObject(recordOf(key, object, clock.now() + delay + (byTimer ? graceMs : 0)));
+  await index.putObject(recordOf(key, object, clock.now() + delay + (byTimer ? graceMs : 0), seen));
   if (byTimer) await sendTimer(attempt, key, outcome, delay);
 }
 
