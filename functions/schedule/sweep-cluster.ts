@@ -4,7 +4,7 @@ import { sweep } from '../../shared/kube/watch.ts';
 import { ApiError } from '../../shared/ports/cluster.ts';
 import type { Ports } from '../../shared/ports/ports.ts';
 import { forgetMissing, onObjectChange } from '../../shared/reconcile/changes.ts';
-import { configCursor, configLabel, configTypes, onConfigChange } from '../../shared/reconcile/config-changes.ts';
+import { configCursor, configSelection, configTypes, onConfigChange } from '../../shared/reconcile/config-changes.ts';
 
 /**
  * Brings the index up to date with one cluster, and enqueues what changed: for each toolkit kind the watch is resumed where
@@ -22,9 +22,8 @@ async function sweepConfigs(name: string, type: TypeRef, ports: Ports): Promise<
   const { index, clusters } = ports;
   const cursor = await index.cursor(name, configCursor(type));
   try {
-    const swept = await sweep<KubeObject>(await clusters.get(name), type, cursor, { labelSelector: configLabel });
-    for (const event of swept.events)
-      await onConfigChange(name, { ...event, object: { ...event.object, ...type } }, ports, swept.relisted);
+    const swept = await sweep<KubeObject>(await clusters.get(name), type, cursor, configSelection);
+    for (const event of swept.events) await onConfigChange(name, type, event, ports, swept.relisted);
     await index.setCursor(name, configCursor(type), swept.cursor);
   } catch (error) {
     if (!(error instanceof ApiError && error.status === 403)) throw error;

@@ -61,6 +61,7 @@ export function connect(name: string, access: ClusterAccess, options: ConnectOpt
 const pageSize = 500;
 
 const partialList = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json';
+const partial = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json';
 
 /** A Kubernetes API server over keep-alive https. Views made by {@link as} and {@link withSignal} share its connections. */
 export class KubeClient implements Cluster {
@@ -214,6 +215,7 @@ export class KubeClient implements Cluster {
         labelSelector: options.labelSelector,
         timeoutSeconds: options.timeoutSeconds,
       },
+      ...(options.metadataOnly ? { accept: partial } : {}),
       idempotent: true,
       ...(this.#user ? { user: this.#user } : {}),
       signal: options.signal,

@@ -1,6 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { KubeObject, TypeRef } from '../api/object.ts';
-import { ApiError, type Cluster, ClusterUnreachable, type WatchEvent } from '../ports/cluster.ts';
+import {
+  ApiError,
+  type Cluster,
+  ClusterUnreachable,
+  type ListOptions,
+  type WatchEvent,
+  type WatchOptions,
+} from '../ports/cluster.ts';
 
 /** Changes of one kind since a cursor. */
 export interface Sweep<T extends KubeObject = KubeObject> {
@@ -27,11 +34,10 @@ export async function sweep<T extends KubeObject = KubeObject>(
   cluster: Cluster,
   type: TypeRef,
   cursor: string | undefined,
-  options: { quietMs?: number; labelSelector?: string } = {},
+  options: { quietMs?: number } & Selection = {},
 ): Promise<Sweep<T>> {
-  const { labelSelector } = options;
-  if (cursor === undefined) return relist(cluster, type, labelSelector);
-  const quietMs = options.quietMs ?? 500;
+  const { quietMs = 500, ...selection } = options;
+  if (cursor === undefined) return relist(cluster, type, selection);
   const closing = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   const restart = () => {
@@ -42,7 +48,7 @@ export async function sweep<T extends KubeObject = KubeObject>(
   let next = cursor;
   try {
     for await (const event of cluster.watch<T>(type, {
-      ...(labelSelector && { labelSelector }),
+      ...selection,
       resourceVersion: cursor,
       signal: closing.signal,
       timeoutSeconds: sweepSeconds,
@@ -53,7 +59,7 @@ export async function sweep<T extends KubeObject = KubeObject>(
       if (event.type !== 'BOOKMARK') events.push(event);
     }
   } catch (error) {
-    if (isTooOld(error)) return relist(cluster, type, labelSelector);
+    if (isTooOld(error)) return relist(cluster, type, selection);
     throw error;
   } finally {
     clearTimeout(timer);
@@ -62,8 +68,10 @@ export async function sweep<T extends KubeObject = KubeObject>(
   return { events, cursor: next, relisted: false };
 }
 
-export interface FollowOptions {
-  labelSelector?: string;
+/** Which objects, and how much of them. */
+export type Selection = Pick<ListOptions & WatchOptions, 'labelSelector' | 'metadataOnly'>;
+
+export interface FollowOptions extends Selection {
   /** Called before a broken watch is taken up again. */
   onError?: (error: unknown) => void;
   /** First pause after a failure; doubles up to 30 s. */
@@ -81,27 +89,26 @@ export async function* follow<T extends KubeObject = KubeObject>(
   signal: AbortSignal,
   options: FollowOptions = {},
 ): AsyncGenerator<Sweep<T>> {
-  const { labelSelector } = options;
-  const selected = labelSelector ? { labelSelector } : {};
+  const { onError, backoffMs = 500, ...selection } = options;
   let at = cursor;
-  let pause = options.backoffMs ?? 500;
+  let pause = backoffMs;
   while (!signal.aborted) {
     try {
       if (at === undefined) {
-        const listed = await relist<T>(cluster, type, labelSelector);
+        const listed = await relist<T>(cluster, type, selection);
         at = listed.cursor;
         yield listed;
       }
-      for await (const event of cluster.watch<T>(type, { ...selected, resourceVersion: at, signal })) {
+      for await (const event of cluster.watch<T>(type, { ...selection, resourceVersion: at, signal })) {
         at = event.object.metadata.resourceVersion ?? at;
-        pause = options.backoffMs ?? 500;
+        pause = backoffMs;
         yield { events: event.type === 'BOOKMARK' ? [] : [event], cursor: at, relisted: false };
       }
     } catch (error) {
       if (signal.aborted) return;
       if (isTooOld(error)) at = undefined;
       else if (!(error instanceof ClusterUnreachable) && !(error instanceof ApiError)) throw error;
-      options.onError?.(error);
+      onError?.(error);
     }
     if (signal.aborted) return;
     await delay(pause, undefined, { signal }).catch(() => undefined);
@@ -109,12 +116,8 @@ export async function* follow<T extends KubeObject = KubeObject>(
   }
 }
 
-async function relist<T extends KubeObject>(
-  cluster: Cluster,
-  type: TypeRef,
-  labelSelector: string | undefined,
-): Promise<Sweep<T>> {
-  const { items, resourceVersion } = await cluster.list<T>(type, labelSelector ? { labelSelector } : undefined);
+async function relist<T extends KubeObject>(cluster: Cluster, type: TypeRef, selection: Selection): Promise<Sweep<T>> {
+  const { items, resourceVersion } = await cluster.list<T>(type, selection);
   return { events: items.map(object => ({ type: 'ADDED' as const, object })), cursor: resourceVersion, relisted: true };
 }
 

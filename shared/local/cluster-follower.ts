@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { apiVersionOf, type KindDefinition, kinds } from '../api/kinds.ts';
 import { keyString, type TypeRef } from '../api/object.ts';
-import { follow, type Sweep } from '../kube/watch.ts';
+import { follow, type Selection, type Sweep } from '../kube/watch.ts';
 import { ApiError } from '../ports/cluster.ts';
 import type { Log, Ports } from '../ports/ports.ts';
 import { onObjectChange } from '../reconcile/changes.ts';
-import { configCursor, configLabel, configTypes, onConfigChange } from '../reconcile/config-changes.ts';
+import { configCursor, configSelection, configTypes, onConfigChange } from '../reconcile/config-changes.ts';
 
 /** Longest pause between attempts to follow a kind. */
 const maxPauseMs = 10_000;
@@ -16,7 +16,7 @@ const parallel = 50;
 interface Followed {
   type: TypeRef;
   cursor: string;
-  options: { labelSelector?: string };
+  selection: Selection;
   takeIn(changes: Sweep): Promise<void>;
 }
 
@@ -47,15 +47,14 @@ export class ClusterFollower {
 
   #toolkitKind(kind: KindDefinition): Followed {
     const type = { apiVersion: apiVersionOf(kind), kind: kind.kind };
-    return { type, cursor: kind.kind, options: {}, takeIn: changes => this.#takeIn(kind, changes) };
+    return { type, cursor: kind.kind, selection: {}, takeIn: changes => this.#takeIn(kind, changes) };
   }
 
   #configs(type: TypeRef): Followed {
     const takeIn = async ({ events, relisted }: Sweep) => {
-      for (const event of events)
-        await onConfigChange(this.#cluster, { ...event, object: { ...event.object, ...type } }, this.#ports, relisted);
+      for (const event of events) await onConfigChange(this.#cluster, type, event, this.#ports, relisted);
     };
-    return { type, cursor: configCursor(type), options: { labelSelector: configLabel }, takeIn };
+    return { type, cursor: configCursor(type), selection: configSelection, takeIn };
   }
 
   async #keepFollowing(followed: Followed): Promise<void> {
@@ -81,7 +80,7 @@ export class ClusterFollower {
   }
 
   /** Ends by an error only, or when stopped. What was not taken in comes again, since the cursor is moved after it. */
-  async #follow({ type, cursor: name, options, takeIn }: Followed, onAnswer: () => void): Promise<void> {
+  async #follow({ type, cursor: name, selection, takeIn }: Followed, onAnswer: () => void): Promise<void> {
     const { index, clusters } = this.#ports;
     const cluster = await clusters.get(this.#cluster);
     const cursor = await index.cursor(this.#cluster, name);
@@ -94,7 +93,7 @@ export class ClusterFollower {
       broken = error;
       ended.abort();
     };
-    for await (const changes of follow(cluster, type, cursor, signal, { ...options, onError, backoffMs: 50 })) {
+    for await (const changes of follow(cluster, type, cursor, signal, { ...selection, onError, backoffMs: 50 })) {
       onAnswer();
       await takeIn(changes);
       await index.setCursor(this.#cluster, name, changes.cursor);

@@ -88,6 +88,8 @@ export interface DeleteOptions {
 export interface WatchOptions {
   namespace?: string;
   labelSelector?: string;
+  /** Only metadata; the objects name PartialObjectMetadata as their kind. */
+  metadataOnly?: boolean;
   resourceVersion: string;
   signal: AbortSignal;
   /** Server-side time limit. */

@@ -6,8 +6,11 @@ import { dependentsToWake } from './dependents.ts';
 import { newTrace } from './trace.ts';
 import { messageOf, workItem } from './work-item.ts';
 
-/** ConfigMaps and Secrets that ask for it by this label wake the objects that use them, as in Flux. */
-export const configLabel = 'reconcile.fluxcd.io/watch=Enabled';
+/**
+ * ConfigMaps and Secrets that ask for it by this label wake the objects that use them, as in Flux. That one changed is all that
+ * is asked for: what it holds is read when it is used.
+ */
+export const configSelection = { labelSelector: 'reconcile.fluxcd.io/watch=Enabled', metadataOnly: true } as const;
 export const configTypes: readonly TypeRef[] = [
   { apiVersion: 'v1', kind: 'ConfigMap' },
   { apiVersion: 'v1', kind: 'Secret' },
@@ -26,12 +29,13 @@ const rememberedSeconds = 7 * 24 * 3600;
  */
 export async function onConfigChange(
   cluster: string,
+  { kind }: TypeRef,
   event: WatchEvent<KubeObject>,
   ports: Ports,
   relisted: boolean,
 ): Promise<void> {
   if (event.type === 'BOOKMARK') return;
-  const { kind, metadata } = event.object;
+  const { metadata } = event.object;
   const key: ObjectKey = { cluster, kind, namespace: metadata.namespace ?? '', name: metadata.name };
   const first = () => ports.index.once(`config/${keyString(key)}@${metadata.resourceVersion}`, rememberedSeconds);
   if (relisted && !(await first())) return;

@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import type { KubeObject } from '../../shared/api/object.ts';
 import { follow, type Sweep, sweep } from '../../shared/kube/watch.ts';
 import { ApiError } from '../../shared/ports/cluster.ts';
-import { configMap, configMaps, type KubeTarget, type Running, run, widgetDefinition } from './kube.ts';
+import { configMap, configMaps, type KubeTarget, type Running, run, secrets, widgetDefinition } from './kube.ts';
 
 /** What the client promises, on any API server. */
 export function clientContract(target: KubeTarget): void {
@@ -176,6 +176,24 @@ export function clientContract(target: KubeTarget): void {
         if (event.type === 'DELETED') stop.abort();
       }
       assert.deepEqual(seen, ['ADDED true', 'MODIFIED true', 'DELETED true']);
+    });
+
+    it('sweeps what a label selects, without its contents', async () => {
+      const { client } = server;
+      const namespace = await server.namespace();
+      const labels = { swept: namespace };
+      const selection = { labelSelector: `swept=${namespace}`, metadataOnly: true };
+      const secret = (name: string, metadata: object) => ({ ...secrets, metadata: { name, namespace, ...metadata } });
+      await client.create({ ...secret('a', { labels }), stringData: { password: 'hunter2' } });
+      const first = await sweep(client, secrets, undefined, selection);
+      await client.create({ ...secret('b', { labels }), stringData: { password: 'hunter2' } });
+      await client.create(secret('c', {}));
+      const second = await sweep(client, secrets, first.cursor, selection);
+      assert.deepEqual(
+        [first, second].map(swept => swept.events.map(({ type, object }) => `${type} ${object.metadata.name}`)),
+        [['ADDED a'], ['ADDED b']],
+      );
+      assert.ok([...first.events, ...second.events].every(({ object }) => !('data' in object)));
     });
 
     it('sweeps changes since the last time', async () => {
