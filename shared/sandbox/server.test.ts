@@ -7,19 +7,9 @@ import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { startSandbox } from './server.ts';
-import { type Answer, Client, eventually, testCluster } from './testing/cluster.ts';
+import { type Answer, Client, configMap, eventually, newNamespace, testCluster } from './testing/cluster.ts';
 
 const { client } = await testCluster({ after }, { simulate: false });
-
-function configMap(name: string, data: Record<string, string> = {}, labels: Record<string, string> = {}): object {
-  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, labels }, data };
-}
-
-async function newNamespace(name: string): Promise<string> {
-  const answer = await client.call('POST', '/api/v1/namespaces', { body: { metadata: { name } } });
-  assert.equal(answer.status, 201, JSON.stringify(answer.body));
-  return `/api/v1/namespaces/${name}`;
-}
 
 function brief({ status, body }: Answer): [number, string, string] {
   return [status, body.reason, body.message];
@@ -40,7 +30,7 @@ test('requests without a token are anonymous, with a wrong one unauthorized', as
 });
 
 test('impersonation: roles decide, and the name of the service account is what they bind', async () => {
-  const path = await newNamespace('tenants');
+  const path = await newNamespace(client, 'tenants');
   const as = { headers: { 'impersonate-user': 'system:serviceaccount:tenants:bot' } };
   const refused = await client.call('GET', `${path}/configmaps`, as);
   assert.equal(
@@ -64,7 +54,7 @@ test('impersonation: roles decide, and the name of the service account is what t
 });
 
 test('an apply may only create for those who may create', async () => {
-  const path = await newNamespace('appliers');
+  const path = await newNamespace(client, 'appliers');
   const rbac = '/apis/rbac.authorization.k8s.io/v1/namespaces/appliers';
   const rules = [{ apiGroups: [''], resources: ['configmaps'], verbs: ['patch'] }];
   await client.call('POST', `${rbac}/roles`, { body: { metadata: { name: 'r' }, rules } });
@@ -83,7 +73,7 @@ test('an apply may only create for those who may create', async () => {
 });
 
 test('create, conflict, stale update, no-op update, delete', async () => {
-  const path = `${await newNamespace('crud')}/configmaps`;
+  const path = `${await newNamespace(client, 'crud')}/configmaps`;
   const created = await client.call('POST', path, { body: configMap('a', { x: '1' }) });
   assert.equal(created.status, 201);
   assert.match(created.body.metadata.uid, /^[0-9a-f-]{36}$/);
@@ -108,7 +98,7 @@ test('create, conflict, stale update, no-op update, delete', async () => {
 });
 
 test('dry run stores nothing', async () => {
-  const path = `${await newNamespace('dry')}/configmaps`;
+  const path = `${await newNamespace(client, 'dry')}/configmaps`;
   assert.equal((await client.call('POST', `${path}?dryRun=All`, { body: configMap('a') })).status, 201);
   assert.equal((await client.call('GET', `${path}/a`)).status, 404);
   await client.call('POST', path, { body: configMap('a', { x: '1' }) });
@@ -120,7 +110,7 @@ test('dry run stores nothing', async () => {
 });
 
 test('pages: the second shows the state of the first', async () => {
-  const path = `${await newNamespace('pages')}/configmaps`;
+  const path = `${await newNamespace(client, 'pages')}/configmaps`;
   for (const name of ['a', 'b', 'c', 'd']) await client.call('POST', path, { body: configMap(name, {}, { n: name }) });
   const first = (await client.call('GET', `${path}?limit=2`)).body;
   assert.deepEqual(
@@ -156,7 +146,7 @@ test('pages: the second shows the state of the first', async () => {
 });
 
 test('watch: resumes after a resourceVersion, and follows what comes into sight of a selector and leaves it', async () => {
-  const path = `${await newNamespace('watched')}/configmaps`;
+  const path = `${await newNamespace(client, 'watched')}/configmaps`;
   const start = (await client.call('GET', path)).body.metadata.resourceVersion;
   await client.call('POST', path, { body: configMap('a', {}, { on: 'yes' }) });
   const all = client.watch(`${path}?watch=true&resourceVersion=${start}`);
@@ -197,7 +187,7 @@ test('watch: resumes after a resourceVersion, and follows what comes into sight 
 });
 
 test('watch: initial events end with a bookmark; the time limit ends it; a forgotten version is 410', async () => {
-  const path = `${await newNamespace('initial')}/configmaps`;
+  const path = `${await newNamespace(client, 'initial')}/configmaps`;
   await client.call('POST', path, { body: configMap('a') });
   const query =
     'watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds=1';
@@ -213,7 +203,7 @@ test('watch: initial events end with a bookmark; the time limit ends it; a forgo
 });
 
 test('metadata and tables are negotiated', async () => {
-  const path = `${await newNamespace('shapes')}/configmaps`;
+  const path = `${await newNamespace(client, 'shapes')}/configmaps`;
   await client.call('POST', path, { body: configMap('a', { x: '1' }) });
   const partial = await client.call('GET', path, {
     accept: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json',
@@ -228,7 +218,7 @@ test('metadata and tables are negotiated', async () => {
 });
 
 test('bodies and objects are bounded', async () => {
-  const path = `${await newNamespace('limits')}/configmaps`;
+  const path = `${await newNamespace(client, 'limits')}/configmaps`;
   const huge = await client.call('POST', path, { body: configMap('a', { x: 'y'.repeat(3_200_000) }) });
   assert.equal(huge.status, 413);
   const big = await client.call('POST', path, { body: configMap('a', { x: 'y'.repeat(1_100_000) }) });
@@ -238,7 +228,7 @@ test('bodies and objects are bounded', async () => {
 });
 
 test('every namespace gets its service account, and tokens of it are good until it is gone', async () => {
-  const path = await newNamespace('tokens');
+  const path = await newNamespace(client, 'tokens');
   await eventually(
     () => client.call('GET', `${path}/serviceaccounts/default`),
     answer => answer.status === 200,
@@ -267,7 +257,7 @@ test('aggregated cluster roles follow the roles that feed them', async () => {
 });
 
 test('events are one, whichever API version reads them', async () => {
-  const path = await newNamespace('tidings');
+  const path = await newNamespace(client, 'tidings');
   const event = {
     metadata: { name: 'e' },
     involvedObject: { kind: 'Pod', namespace: 'tidings', name: 'p' },

@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import type { KubeObject } from '../../shared/api/object.ts';
 import { ApplyError } from '../../shared/kube/apply-error.ts';
 import {
-  Applier,
+  applyingTo,
   configMap,
   configMaps,
   deployment,
   deployments,
   type KubeTarget,
-  type Running,
-  run,
   secrets,
   widgetDefinition,
 } from './kube.ts';
@@ -20,15 +18,7 @@ const group = 'kustomize.toolkit.fluxcd.io';
 /** What applySet promises, on any API server. */
 export function applyContract(target: KubeTarget): void {
   describe(`applySet on ${target.name}`, { skip: target.skip }, () => {
-    let server: Running;
-    before(async () => {
-      server = await run(target);
-    });
-    after(() => server?.stop());
-    const open = async () => {
-      const namespace = await server.namespace();
-      return { namespace, applier: new Applier(server.client, namespace), client: server.client };
-    };
+    const open = applyingTo(target);
 
     it('creates what is absent, with owner labels, and leaves it alone afterwards without a dry-run', async () => {
       const { namespace, applier, client } = await open();

@@ -1,21 +1,13 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
-import { Applier, configMap, configMaps, deployment, deployments, type KubeTarget, type Running, run } from './kube.ts';
+import { describe, it } from 'node:test';
+import { applyingTo, configMap, configMaps, deployment, deployments, type KubeTarget } from './kube.ts';
 
 const group = 'kustomize.toolkit.fluxcd.io';
 
 /** What applySet promises where others write the same objects: kubectl, controllers, people, another owner. */
 export function managersContract(target: KubeTarget): void {
   describe(`applySet beside other managers on ${target.name}`, { skip: target.skip }, () => {
-    let server: Running;
-    before(async () => {
-      server = await run(target);
-    });
-    after(() => server?.stop());
-    const open = async () => {
-      const namespace = await server.namespace();
-      return { namespace, applier: new Applier(server.client, namespace), client: server.client };
-    };
+    const open = applyingTo(target);
 
     it('undoes what kubectl edited, added and applied', async () => {
       const { namespace, applier, client } = await open();

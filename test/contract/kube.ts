@@ -1,3 +1,4 @@
+import { after, before } from 'node:test';
 import type { KubeObject } from '../../shared/api/object.ts';
 import { type ApplySetOptions, applySet } from '../../shared/kube/apply.ts';
 import { changeText } from '../../shared/kube/change.ts';
@@ -153,4 +154,17 @@ export class Applier {
         if (count !== (before[verb] ?? 0)) this.calls[verb] = count - (before[verb] ?? 0);
     }
   }
+}
+
+/** Starts the target for the suite around it; what it gives back opens a namespace of a test's own, to apply to. */
+export function applyingTo(target: KubeTarget) {
+  let server: Running;
+  before(async () => {
+    server = await run(target);
+  });
+  after(() => server?.stop());
+  return async () => {
+    const namespace = await server.namespace();
+    return { namespace, applier: new Applier(server.client, namespace), client: server.client };
+  };
 }

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { commitFiles, createRepository } from '../../shared/local/git-server.ts';
-import { configMap, gitRepository, kustomization, yaml } from './manifests.ts';
+import { configMap, definition, gitRepository, kustomization, yaml } from './manifests.ts';
 import { conditionOf, startWorld, until } from './world.ts';
 
 const world = await startWorld();
@@ -93,26 +93,9 @@ test('manifests that cannot be built or applied leave the last good state, and o
 test('the inventory holds what was written before a refusal, and nothing that never was', async () => {
   const group = 'half.acme.example';
   const size = { type: 'object', properties: { size: { type: 'integer', minimum: 1 } } };
-  const definition = {
-    apiVersion: 'apiextensions.k8s.io/v1',
-    kind: 'CustomResourceDefinition',
-    metadata: { name: `parts.${group}` },
-    spec: {
-      group,
-      scope: 'Namespaced',
-      names: { kind: 'Part', plural: 'parts', singular: 'part' },
-      versions: [
-        {
-          name: 'v1',
-          served: true,
-          storage: true,
-          schema: { openAPIV3Schema: { type: 'object', properties: { spec: size } } },
-        },
-      ],
-    },
-  };
+  const parts = definition(group, 'Part', { properties: { spec: size } });
   const part = (name: string, spec: object) => ({ apiVersion: `${group}/v1`, kind: 'Part', metadata: { name }, spec });
-  const files = { 'all.yaml': yaml(definition, part('good', { size: 1 }), part('broken', { size: 0 })) };
+  const files = { 'all.yaml': yaml(parts, part('good', { size: 1 }), part('broken', { size: 0 })) };
   const repo = await source('half', files);
   await world.apply(yaml(ks('half')));
   const inventory = async () =>

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { commitFiles, createRepository } from '../../shared/local/git-server.ts';
 import { kubectlPath } from '../../shared/manifests/layer.ts';
-import { configMap, deployment, gitRepository, kustomization, secret, yaml } from './manifests.ts';
+import { configMap, definition, deployment, gitRepository, kustomization, secret, yaml } from './manifests.ts';
 import { conditionOf, startWorld, typeOf, until } from './world.ts';
 
 const world = await startWorld();
@@ -42,21 +42,9 @@ const setPhase = (ns: string, name: string, phase: string) =>
 
 test('healthCheckExprs tell whether custom resources are healthy', async () => {
   const ns = 'expressions';
-  const schema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
-  const definition = {
-    apiVersion: 'apiextensions.k8s.io/v1',
-    kind: 'CustomResourceDefinition',
-    metadata: { name: 'engines.health.acme.example' },
-    spec: {
-      group: 'health.acme.example',
-      scope: 'Namespaced',
-      names: { kind: 'Engine', plural: 'engines', singular: 'engine' },
-      versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: schema } }],
-    },
-  };
   const engine = (name: string) => ({ apiVersion: 'health.acme.example/v1', kind: 'Engine', metadata: { name } });
   await open(ns, {
-    'crd/d.yaml': yaml(definition),
+    'crd/d.yaml': yaml(definition('health.acme.example', 'Engine', { 'x-kubernetes-preserve-unknown-fields': true })),
     'up/e.yaml': yaml(engine('up')),
     'down/e.yaml': yaml(engine('down')),
   });

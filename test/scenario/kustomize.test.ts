@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { commitFiles, createRepository } from '../../shared/local/git-server.ts';
-import { configMap, deployment, gitRepository, kustomization, secret, service, yaml } from './manifests.ts';
+import { configMap, definition, deployment, gitRepository, kustomization, secret, service, yaml } from './manifests.ts';
 import { conditionOf, startWorld, until } from './world.ts';
 
 const world = await startWorld();
@@ -272,29 +272,9 @@ test('drift is corrected at the interval, and a field that is immutable is repla
 test('definitions and namespaces come before what needs them', async () => {
   const ns = 'stages';
   await world.namespace(ns);
-  const definition = {
-    apiVersion: 'apiextensions.k8s.io/v1',
-    kind: 'CustomResourceDefinition',
-    metadata: { name: 'gadgets.acme.example' },
-    spec: {
-      group: 'acme.example',
-      scope: 'Namespaced',
-      names: { kind: 'Gadget', plural: 'gadgets', singular: 'gadget' },
-      versions: [
-        {
-          name: 'v1',
-          served: true,
-          storage: true,
-          schema: {
-            openAPIV3Schema: {
-              type: 'object',
-              properties: { spec: { type: 'object', properties: { size: { type: 'integer' } } } },
-            },
-          },
-        },
-      ],
-    },
-  };
+  const gadgets = definition('acme.example', 'Gadget', {
+    properties: { spec: { type: 'object', properties: { size: { type: 'integer' } } } },
+  });
   const gadget = {
     apiVersion: 'acme.example/v1',
     kind: 'Gadget',
@@ -305,7 +285,7 @@ test('definitions and namespaces come before what needs them', async () => {
   await createRepository(
     world.repositories,
     'stages.git',
-    { 'all.yaml': yaml(gadget, namespace, definition) },
+    { 'all.yaml': yaml(gadget, namespace, gadgets) },
     { branch: 'main' },
   );
   await world.apply(

@@ -105,3 +105,21 @@ export function service(name: string) {
     spec: { selector: { app: name }, ports: [{ port: 80, targetPort: 8080 }] },
   };
 }
+
+/** The definition of a namespaced kind with one version, `v1`, whose objects fit the schema. */
+export function definition(group: string, kind: string, schema: Spec) {
+  const singular = kind.toLowerCase();
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${singular}s.${group}` },
+    spec: {
+      group,
+      scope: 'Namespaced',
+      names: { kind, plural: `${singular}s`, singular },
+      versions: [
+        { name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object', ...schema } } },
+      ],
+    },
+  };
+}

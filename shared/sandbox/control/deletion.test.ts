@@ -1,21 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { eventually, testCluster } from '../testing/cluster.ts';
+import { configMap, eventually, newNamespace, testCluster } from '../testing/cluster.ts';
 
 const { client } = await testCluster({ after }, { simulate: false });
 
-function configMap(name: string, data: Record<string, string> = {}, labels: Record<string, string> = {}): object {
-  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, labels }, data };
-}
-
-async function newNamespace(name: string): Promise<string> {
-  const answer = await client.call('POST', '/api/v1/namespaces', { body: { metadata: { name } } });
-  assert.equal(answer.status, 201, JSON.stringify(answer.body));
-  return `/api/v1/namespaces/${name}`;
-}
-
 test('finalizers hold an object back; owners take their dependents with them', async () => {
-  const path = `${await newNamespace('owned')}/configmaps`;
+  const path = `${await newNamespace(client, 'owned')}/configmaps`;
   const owner = (await client.call('POST', path, { body: configMap('owner') })).body;
   const reference = {
     apiVersion: 'v1',
@@ -47,7 +37,7 @@ test('finalizers hold an object back; owners take their dependents with them', a
 });
 
 test('orphans stay, without the owner reference', async () => {
-  const path = `${await newNamespace('orphans')}/configmaps`;
+  const path = `${await newNamespace(client, 'orphans')}/configmaps`;
   const owner = (await client.call('POST', path, { body: configMap('owner') })).body;
   const reference = { apiVersion: 'v1', kind: 'ConfigMap', name: 'owner', uid: owner.metadata.uid };
   await client.call('POST', path, { body: { metadata: { name: 'kept', ownerReferences: [reference] } } });
@@ -67,7 +57,7 @@ test('orphans stay, without the owner reference', async () => {
 });
 
 test('a namespace goes with its content, and takes nothing new meanwhile', async () => {
-  const path = await newNamespace('doomed');
+  const path = await newNamespace(client, 'doomed');
   await client.call('POST', `${path}/configmaps`, {
     body: { metadata: { name: 'held', finalizers: ['example.com/hold'] } },
   });

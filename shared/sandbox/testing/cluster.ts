@@ -1,4 +1,5 @@
 /** What the sandbox's tests share: a cluster of their own, and requests to it. */
+import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent, request } from 'node:https';
 import { tmpdir } from 'node:os';
@@ -120,6 +121,21 @@ export async function testCluster(
     rmSync(dir, { recursive: true, force: true });
   });
   return { sandbox, client, dir };
+}
+
+export function configMap(
+  name: string,
+  data: Record<string, string> = {},
+  labels: Record<string, string> = {},
+): object {
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, labels }, data };
+}
+
+/** Makes a namespace; its path. */
+export async function newNamespace(client: Client, name: string): Promise<string> {
+  const answer = await client.call('POST', '/api/v1/namespaces', { body: { metadata: { name } } });
+  assert.equal(answer.status, 201, JSON.stringify(answer.body));
+  return `/api/v1/namespaces/${name}`;
 }
 
 /** Asks until the answer pleases; fails after ten seconds, telling the last answer. */
