@@ -1,4 +1,4 @@
-import type { KubeObject } from '../api/object.ts';
+import { groupOf, type KubeObject } from '../api/object.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Cluster } from '../ports/cluster.ts';
 import { ApplyError } from './apply-error.ts';
@@ -125,7 +125,7 @@ class SetRun {
     if (open.length > 0) {
       await waitForKinds(
         this.#context.cluster,
-        open.map(item => refOf(item.desired)),
+        open.map(item => refOf(item.desired)).filter(ref => this.#brings(ref)),
         this.#waiting(),
       );
       const failures = await this.#validate(open);
@@ -166,6 +166,17 @@ class SetRun {
       else failures.push({ item: items[i]!, error: result.reason });
     }
     return failures;
+  }
+
+  /** Whether the kind comes with the set: its definition was written just now. */
+  #brings({ apiVersion, kind }: ObjectRef): boolean {
+    return this.#items.some(
+      ({ desired, decision }) =>
+        desired.kind === 'CustomResourceDefinition' &&
+        decision?.do !== 'nothing' &&
+        desired.spec?.group === groupOf(apiVersion) &&
+        desired.spec?.names?.kind === kind,
+    );
   }
 
   #mayBeCured({ item, error }: Failure): boolean {

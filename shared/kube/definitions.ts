@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../ports/clock.ts';
-import type { Cluster } from '../ports/cluster.ts';
+import { ApiError, type Cluster } from '../ports/cluster.ts';
 import { checkHealth, healthFailure } from './health.ts';
 import type { ObjectRef } from './object-id.ts';
 
@@ -31,8 +31,23 @@ export async function waitForKinds(
   const deadline = options.clock.now() + options.timeoutMs;
   const kinds = new Map(refs.map(ref => [`${ref.apiVersion}/${ref.kind}`, ref]));
   for (const ref of kinds.values())
-    while ((await cluster.namespaced(ref)) === undefined && options.clock.now() < deadline) {
+    while (!(await isServed(cluster, ref)) && options.clock.now() < deadline) {
       await delay(100, undefined, { signal: options.signal });
       cluster.refreshDiscovery();
     }
+}
+
+/** That the kind is known, be it from its definition, is not yet that requests for it are answered. */
+async function isServed(cluster: Cluster, ref: ObjectRef): Promise<boolean> {
+  if ((await cluster.namespaced(ref)) === undefined) return false;
+  const { namespace, name } = ref;
+  try {
+    const named = { fieldSelector: `metadata.name=${name}`, metadataOnly: true };
+    await cluster.list(ref, { ...(namespace ? { namespace } : {}), ...named });
+    return true;
+  } catch (error) {
+    // Who may not list learns nothing by it.
+    if (error instanceof ApiError) return error.status !== 404;
+    throw error;
+  }
 }
