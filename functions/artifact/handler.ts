@@ -1,9 +1,9 @@
 import { pipeline } from 'node:stream/promises';
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
+import { ports } from '#ports';
 import { artifactKey, digestOfPath } from '../../shared/artifact/layout.ts';
 import { artifactSecret } from '../../shared/controllers/source/artifact-secret.ts';
 import type { StoredObject } from '../../shared/ports/store.ts';
-import { ports } from '../ports.ts';
 
 /** What an artifact is served with: it is named by its content, so it never changes. */
 function headersOf(digest: string, object: { size: number; lastModified: number }): Record<string, string> {

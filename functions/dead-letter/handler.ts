@@ -1,9 +1,9 @@
 import middy from '@middy/core';
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
+import { ports } from '#ports';
 import { UnknownCluster } from '../../shared/ports/cluster.ts';
 import { deadLettered } from '../../shared/reconcile/dead-letter.ts';
 import { findError, messageOfError } from '../../shared/reconcile/errors.ts';
-import { ports } from '../ports.ts';
 
 /**
  * The dead-letter queues: what was given up after three attempts is said in the object's status and in the log. A message

@@ -1,8 +1,8 @@
 import middy from '@middy/core';
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import { ports } from '#ports';
 import { kustomizationController } from '../../shared/controllers/kustomize/kustomization.ts';
 import { work } from '../../shared/reconcile/worker.ts';
-import { ports } from '../ports.ts';
 import { config } from './config.ts';
 
 const controllers = [kustomizationController(config)];

@@ -1,10 +1,10 @@
 import middy from '@middy/core';
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import { ports } from '#ports';
 import { messageHandlers } from '../../shared/controllers/notification/message-handlers.ts';
 import { receiverController } from '../../shared/controllers/notification/receiver.ts';
 import { alertController, providerController } from '../../shared/controllers/notification/static-kinds.ts';
 import { work } from '../../shared/reconcile/worker.ts';
-import { ports } from '../ports.ts';
 import { config } from './config.ts';
 
 const controllers = [receiverController, providerController, alertController];

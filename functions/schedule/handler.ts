@@ -1,5 +1,6 @@
 import middy from '@middy/core';
 import type { Context, EventBridgeEvent } from 'aws-lambda';
+import { ports } from '#ports';
 import { buildsPrefix } from '../../shared/controllers/kustomize/build-cache.ts';
 import { notesPrefix } from '../../shared/controllers/kustomize/write-ahead.ts';
 import { pendingPrefix } from '../../shared/controllers/notification/hook/keep.ts';
@@ -10,7 +11,6 @@ import { resync } from '../../shared/reconcile/changes.ts';
 import { sendDue } from '../../shared/reconcile/due.ts';
 import { messageOfError } from '../../shared/reconcile/errors.ts';
 import { within } from '../../shared/reconcile/within.ts';
-import { ports } from '../ports.ts';
 import { sweepCluster } from './sweep-cluster.ts';
 
 const dayMs = 24 * 3_600_000;

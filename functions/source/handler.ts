@@ -1,8 +1,8 @@
 import middy from '@middy/core';
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import { ports } from '#ports';
 import { gitRepositoryController } from '../../shared/controllers/source/git-repository.ts';
 import { work } from '../../shared/reconcile/worker.ts';
-import { ports } from '../ports.ts';
 
 const controllers = [gitRepositoryController];
 

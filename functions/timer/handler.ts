@@ -1,8 +1,8 @@
 import middy from '@middy/core';
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { z } from 'zod';
+import { ports } from '#ports';
 import type { QueueMessage } from '../../shared/ports/queue.ts';
-import { ports } from '../ports.ts';
 
 /** What `sendLater` put on the timer queue: the message whose time has come. */
 const Delayed: z.ZodType<QueueMessage> = z.object({

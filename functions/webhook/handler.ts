@@ -1,8 +1,8 @@
 import middy from '@middy/core';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
+import { ports } from '#ports';
 import { receiveHook } from '../../shared/controllers/notification/hook/receive.ts';
 import { newTrace } from '../../shared/reconcile/trace.ts';
-import { ports } from '../ports.ts';
 import { config } from './config.ts';
 
 /**

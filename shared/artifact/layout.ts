@@ -26,8 +26,8 @@ export function artifactToken(secret: string, key: string): string {
 }
 
 /** status.artifact.url; `token` is the {@link artifactToken} of the digest. */
-export function artifactUrl(publicUrl: string, token: string, digest: string): string {
-  return `${publicUrl}/artifacts/${token}/${hexOf(digest)}.tar.gz`;
+export function artifactUrl(artifactsUrl: string, token: string, digest: string): string {
+  return `${artifactsUrl}/artifacts/${token}/${hexOf(digest)}.tar.gz`;
 }
 
 /** The digest that the path of an {@link artifactUrl} asks for; undefined for a path that was not made with this secret. */

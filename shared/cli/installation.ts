@@ -20,10 +20,6 @@ const queues = ['source', 'kustomize', 'notification', 'timer'] as const;
  * (a cluster can be registered before the first start); otherwise one that is not there is an error.
  */
 export function openInstallation(io: Io, dir: string | undefined, options: { create?: boolean } = {}): Installation {
-  if (io.env.SLUICE_RUNTIME !== undefined && io.env.SLUICE_RUNTIME !== 'local')
-    throw new CommandError(
-      `SLUICE_RUNTIME is "${io.env.SLUICE_RUNTIME}", but commands work on a local installation only; unset it`,
-    );
   const paths = statePaths(resolve(io.cwd, dir ?? io.env.SLUICE_DIR ?? defaultStateDir));
   if (!options.create && !existsSync(paths.index))
     throw new CommandError(

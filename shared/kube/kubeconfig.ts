@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { KubeConfig } from '@kubernetes/client-node';
+import type { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 import { type Clock, systemClock } from '../ports/clock.ts';
 import type { ClusterAccess, CredentialSource, Credentials } from './access.ts';
 
@@ -78,7 +78,7 @@ export async function accessFromKubeconfig(
 
 async function load(text: string, context?: string): Promise<KubeConfig> {
   // Evaluating client-node costs about 95 ms: only when a kubeconfig is read.
-  const client = await import('@kubernetes/client-node');
+  const client = await import('@kubernetes/client-node/dist/config.js');
   const config = new client.KubeConfig();
   try {
     config.loadFromString(text);

@@ -2,11 +2,12 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/ports.ts';
+import type { LogLine } from '../reconcile/log-lines.ts';
 import { EventSource, type Outcome } from './event-source.ts';
+import { rotateLog } from './file-log.ts';
 import { functions as deployed, type FunctionName, type Functions, type Mapping, mappings } from './functions.ts';
 import { type Gateway, startGateway } from './gateway.ts';
 import { type LocalPorts, localPorts } from './local-ports.ts';
-import { type LogLine, rotateLog } from './log.ts';
 import { everyMinute } from './minute.ts';
 import { Notifications } from './notifications.ts';
 import type { ReceivedMessage } from './queue-consumer.ts';
@@ -113,9 +114,10 @@ async function assemble(options: HostOptions, paths: StatePaths, unlock: () => v
     onWebhook: webhook => observe({ type: 'webhook', ...webhook }),
   });
   const url = `http://${reachable(gateway)}:${gateway.port}`;
-  ports.publicUrl = options.publicUrl ?? url;
+  const publicUrl = options.publicUrl ?? url;
+  ports.artifactsUrl = publicUrl;
   const threads = options.threads ?? availableParallelism();
-  const env = workerEnvironment(paths, ports.publicUrl, threads);
+  const env = workerEnvironment(paths, publicUrl, threads);
   const sources: EventSource[] = [];
   const wake = (queues: string[]) => {
     for (const source of sources) if (queues.includes(source.queueName)) source.wake();
@@ -127,7 +129,7 @@ async function assemble(options: HostOptions, paths: StatePaths, unlock: () => v
   const running = new Running({ paths, ports, pool, gateway, sources, functions, unlock, relay, wake });
   return {
     url,
-    publicUrl: ports.publicUrl,
+    publicUrl,
     ports,
     notifications,
     pool,
@@ -236,7 +238,6 @@ const clusterRequests = 50;
 function workerEnvironment(paths: StatePaths, publicUrl: string, threads: number): NodeJS.ProcessEnv {
   return {
     ...process.env,
-    SLUICE_RUNTIME: 'local',
     SLUICE_DIR: paths.root,
     SLUICE_PUBLIC_URL: publicUrl,
     SLUICE_CLUSTER_REQUESTS: String(Math.max(4, Math.floor(clusterRequests / threads))),

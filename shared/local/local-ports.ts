@@ -1,9 +1,10 @@
 import { registeredClusters } from '../kube/registered.ts';
 import { type Clock, systemClock } from '../ports/clock.ts';
 import type { Ports } from '../ports/ports.ts';
+import type { LogLevel } from '../reconcile/log-lines.ts';
+import { fileLog } from './file-log.ts';
 import { FileSecrets } from './file-secrets.ts';
 import { FileStore } from './file-store.ts';
-import { fileLog, type LogLevel } from './log.ts';
 import { SqliteIndex } from './sqlite-index.ts';
 import { SqliteQueue } from './sqlite-queue.ts';
 import { statePaths } from './state-dir.ts';
@@ -11,6 +12,7 @@ import { statePaths } from './state-dir.ts';
 export interface LocalOptions {
   /** State directory; made when absent. */
   dir: string;
+  /** Base URL under which this installation answers; no trailing slash. */
   publicUrl: string;
   level?: LogLevel;
   clock?: Clock;
@@ -45,5 +47,5 @@ export function localPorts(options: LocalOptions): LocalPorts {
     eks: async (name, access) => (await import('../aws/eks-access.ts')).eksAccess(name, access, clock),
   });
   const store = new FileStore(paths.store);
-  return { store, queue, index, secrets, clusters, clock, publicUrl: options.publicUrl, log, close };
+  return { store, queue, index, secrets, clusters, clock, artifactsUrl: options.publicUrl, log, close };
 }

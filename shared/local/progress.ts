@@ -1,8 +1,8 @@
 import { ToolkitEvent } from '../reconcile/event.ts';
+import type { LogLine } from '../reconcile/log-lines.ts';
 import { WorkItem } from '../reconcile/work-item.ts';
 import type { Push } from './demo.ts';
 import type { Observation } from './host.ts';
-import type { LogLine } from './log.ts';
 
 /** One step on the way of a change from Git to the chat. */
 export interface Step {

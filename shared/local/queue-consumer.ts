@@ -60,7 +60,3 @@ export const maxReceives = 3;
 export const maxPardons = 3;
 /** How long a deduplication id is remembered. */
 export const dedupSeconds = 300;
-/** Longest delay of a timer. */
-export const maxDelaySeconds = 900;
-/** Longest body, bytes of UTF-8. */
-export const maxBodyBytes = 1024 * 1024;

@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { Log } from '../ports/ports.ts';
-import { rotateLog } from './log.ts';
+import { rotateLog } from './file-log.ts';
 
 export interface SandboxProcess {
   /** Address of the API server. */

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../ports/clock.ts';
+import { carried, checkDelay, checkMessage } from '../ports/message-limits.ts';
 import type { Queue, QueueMessage } from '../ports/queue.ts';
 import { laneOf } from './fair-share.ts';
-import { carried, checkDelay, checkMessage } from './message-limits.ts';
 import {
   dedupSeconds,
   isDeadLetterQueue,

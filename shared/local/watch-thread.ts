@@ -1,7 +1,7 @@
 import { type MessagePort, parentPort } from 'node:worker_threads';
-import { ports } from '../../functions/ports.ts';
+import { ports } from '#ports';
 import { ClusterFollower } from './cluster-follower.ts';
-import { onLogLine } from './log.ts';
+import { onLogLine } from './file-log.ts';
 import { type FromWorker, toldLines } from './worker-protocol.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { Log } from '../ports/ports.ts';
-import type { LogLine } from './log.ts';
+import type { LogLine } from '../reconcile/log-lines.ts';
 import type { FromWorker } from './worker-protocol.ts';
 
 export interface WatchingOptions {

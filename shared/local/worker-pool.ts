@@ -3,8 +3,8 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Log } from '../ports/ports.ts';
+import type { LogLine } from '../reconcile/log-lines.ts';
 import type { ResponseSink } from './lambda-streaming.ts';
-import type { LogLine } from './log.ts';
 import { ThreadEnded, WorkerThread } from './worker-thread.ts';
 
 export interface PoolOptions {

@@ -1,4 +1,4 @@
-import type { LogLine } from './log.ts';
+import type { LogLine } from '../reconcile/log-lines.ts';
 import type { WakeMessage } from './wake.ts';
 
 /** What the host says to a thread. */

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Log } from '../ports/ports.ts';
+import type { LogLine } from '../reconcile/log-lines.ts';
 import type { ResponseSink } from './lambda-streaming.ts';
-import type { LogLine } from './log.ts';
 import type { Invocation, StreamControl } from './worker-pool.ts';
 import type { FromWorker, ToWorker } from './worker-protocol.ts';
 

@@ -1,7 +1,7 @@
 import { type MessagePort, parentPort } from 'node:worker_threads';
+import { onLogLine } from './file-log.ts';
 import { lambdaContext } from './lambda-context.ts';
 import { installStreaming, type ResponseHead, responseStream } from './lambda-streaming.ts';
-import { onLogLine } from './log.ts';
 import { type FromWorker, type ToWorker, toldLines } from './worker-protocol.ts';
 
 /**

@@ -13,8 +13,8 @@ export interface Ports {
   secrets: Secrets;
   clusters: Clusters;
   clock: Clock;
-  /** Base URL under which this installation answers: webhooks at `/hook/…`, artifacts at `/artifacts/…`. No trailing slash. */
-  publicUrl: string;
+  /** Base URL under which this installation serves artifacts, at `/artifacts/…`; no trailing slash. Empty for those who make none. */
+  artifactsUrl: string;
   log: Log;
   /** Whether users' addresses (repositories, chat services) may not lead to this machine itself: so on Lambda, whose runtime
    * API listens there. On one machine, in-house servers may. */

@@ -14,9 +14,13 @@ export type ChangeDecision = 'reconcile' | 'index' | 'nothing';
 /**
  * Whether a change is one to act on. Pure. Only four things ask for a reconcile: a new object, a new generation (the spec,
  * suspension included), a new `requestedAt`, and deletion. A write to the status (ours above all) changes none of them.
- * `publicUrl` is where our artifacts can be fetched: a source that names another place was reconciled by someone else.
+ * `artifactsUrl` is where our artifacts can be fetched: a source that names another place was reconciled by someone else.
  */
-export function decideChange(object: KubeObject, known: IndexedObject | undefined, publicUrl: string): ChangeDecision {
+export function decideChange(
+  object: KubeObject,
+  known: IndexedObject | undefined,
+  artifactsUrl: string,
+): ChangeDecision {
   const meta = object.metadata;
   const fresh = known === undefined || known.uid !== (meta.uid ?? '');
   if (!fresh && known.resourceVersion === meta.resourceVersion) return 'nothing';
@@ -25,7 +29,7 @@ export function decideChange(object: KubeObject, known: IndexedObject | undefine
   if (meta.deletionTimestamp !== undefined) return raised && meta.finalizers?.length ? 'reconcile' : 'nothing';
   const requested = meta.annotations?.[requestedAtAnnotation];
   const unhandled = requested !== undefined && requested !== object.status?.lastHandledReconcileAt;
-  if (fresh) return settled(object) && !unhandled && !madeElsewhere(object, publicUrl) ? 'index' : 'reconcile';
+  if (fresh) return settled(object) && !unhandled && !madeElsewhere(object, artifactsUrl) ? 'index' : 'reconcile';
   if (raised) return 'reconcile';
   if (unhandled && known.requestedAt !== requested) return 'reconcile';
   return 'nothing';
@@ -46,9 +50,9 @@ function settled(object: KubeObject): boolean {
  * Whether the artifact lies where we keep none, as after Flux's controllers: made again at once, and not when the source comes
  * due, it is there when those that use it look for it.
  */
-function madeElsewhere(object: KubeObject, publicUrl: string): boolean {
+function madeElsewhere(object: KubeObject, artifactsUrl: string): boolean {
   const url: unknown = object.status?.artifact?.url;
-  return Boolean(publicUrl) && typeof url === 'string' && !url.startsWith(`${publicUrl}/`);
+  return Boolean(artifactsUrl) && typeof url === 'string' && !url.startsWith(`${artifactsUrl}/`);
 }
 
 /**
@@ -79,7 +83,7 @@ async function takeIn(
   ports: Ports,
   reason: string,
 ): Promise<ChangeDecision> {
-  const decision = decideChange(object, known, ports.publicUrl);
+  const decision = decideChange(object, known, ports.artifactsUrl);
   if (decision === 'nothing') return decision;
   const now = ports.clock.now();
   if (decision === 'reconcile' && hasWork(object)) {

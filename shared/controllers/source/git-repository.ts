@@ -171,7 +171,7 @@ async function storeArtifact(work: Work): Promise<Outcome> {
 
 function urlOf(work: Work, digest: string): Promise<string> {
   return artifactSecret(work.ports.secrets).then(secret =>
-    artifactUrl(work.ports.publicUrl, artifactToken(secret, digest), digest),
+    artifactUrl(work.ports.artifactsUrl, artifactToken(secret, digest), digest),
   );
 }
 

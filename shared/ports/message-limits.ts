@@ -1,4 +1,7 @@
-import { maxBodyBytes, maxDelaySeconds } from './queue-consumer.ts';
+/** Longest delay of a timer. */
+export const maxDelaySeconds = 900;
+/** Longest body, bytes of UTF-8. */
+export const maxBodyBytes = 1024 * 1024;
 
 /** A message that the queue does not take: too large, empty, or with characters that SQS refuses. */
 export class MessageRefused extends Error {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileLog, onLogLine, rotateLog } from './file-log.ts';
 import { linesOf, scratch } from './fixture/start-host.ts';
-import { fileLog, onLogLine, rotateLog } from './log.ts';
 
 const clock = { now: () => Date.UTC(2026, 0, 2) };
 
