@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { localPorts } from '../shared/local/local-ports.ts';
 import type { Ports } from '../shared/ports/ports.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 const Config = z.object({
   /** As Flux's --no-cross-namespace-refs: sources only in the Kustomization's own namespace. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 const Config = z.object({
   /** As Flux's --no-cross-namespace-refs: Receivers may only name objects of their own namespace. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { AddedField, KindDefinition, OlderVersion } from './definition.ts';
 import type { KubeObject } from './object.ts';
 

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { KubeObject } from './object.ts';
 
 /** What Sluice knows of one toolkit kind; everything else (types, validation, CRD, reference page) derives from it. */

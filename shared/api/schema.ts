@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ObjectMeta } from './object.ts';
 
 /** Building blocks of the kinds' schemas: what several kinds share, and what JSON Schema has no word for. */

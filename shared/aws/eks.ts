@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import type { EKSClient } from '@aws-sdk/client-eks';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ClusterAccess } from '../kube/access.ts';
 import { systemClock } from '../ports/clock.ts';
 import type { EksAccess } from '../ports/index.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse, stringify } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { CommandError } from './command.ts';
 
 const Named = <T extends z.ZodType>(key: string, value: T) => z.looseObject({ name: z.string(), [key]: value });

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { groupOf, type KubeObject, type TypeRef } from '../api/object.ts';
 import { ApiError } from '../ports/cluster.ts';
 import { type Resource, wellKnown } from './well-known.ts';

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ApiError, ClusterUnreachable } from '../ports/cluster.ts';
 import type { TransportResponse } from './transport.ts';
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 import { writeFileAtomically } from './write-file.ts';
 
 /** The ports that were used last: addresses that others wrote down (a kubeconfig, a Git remote) stay good. */

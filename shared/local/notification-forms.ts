@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Notification } from './notifications.ts';
 
 /** What a chat service would have shown of a payload. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { SQSEvent, SQSRecord } from 'aws-lambda';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ReceivedMessage } from './queue-consumer.ts';
 
 /** The event that Lambda's event source mapping makes of a batch of messages. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { keyString, type ObjectKey } from '../api/object.ts';
 import type { QueueMessage } from '../ports/queue.ts';
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { keyString, type ObjectKey } from '../api/object.ts';
 import type { QueueMessage, QueueName } from '../ports/queue.ts';
 

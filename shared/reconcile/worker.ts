@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { keyString } from '../api/object.ts';
 import { UnknownCluster } from '../ports/cluster.ts';
 import type { Log, Ports } from '../ports/ports.ts';

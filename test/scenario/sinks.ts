@@ -1,7 +1,7 @@
 /** Endpoints that stand for Slack, Teams and the others: they keep what they get, and refuse what the real ones refuse. */
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { z } from 'zod';
+import * as z from 'zod';
 
 export type SinkKind = 'slack' | 'msteams' | 'discord' | 'rocket' | 'generic';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { defineKind } from '../definition.ts';
 import { flag, localRef, metadata, stringMap } from '../schema.ts';
 import { crossNamespaceReference, formerStatus } from './reference.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { AddedField } from '../definition.ts';
 import { stringMap, text } from '../schema.ts';
 

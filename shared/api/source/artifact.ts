@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { int64, stringMap, text, time } from '../schema.ts';
 
 /** The product of a source, as status.artifact tells it. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ObjectKey } from '../../api/object.ts';
 import { diffInventory, type InventoryEntry, mergeInventory } from '../../kube/inventory.ts';
 import type { Store } from '../../ports/store.ts';

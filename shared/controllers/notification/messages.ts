@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ToolkitEvent } from '../../reconcile/event.ts';
 
 /** What, besides events and work items, lies on the queue 'notification'. None of it holds a secret. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { apiVersionOf } from '../../api/kinds.ts';
 import { gitRepositoryKind } from '../../api/source/git-repository.ts';
 import { artifactKey } from '../../artifact/layout.ts';

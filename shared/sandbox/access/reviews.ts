@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Kernel } from '../crud/kernel.ts';
 import { timestamp } from '../crud/kernel.ts';
 import { badRequest, type Fault, invalid } from '../faults.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { KubeObject } from '../../api/object.ts';
 import { conflict, forbidden, invalid } from '../faults.ts';
 import type { FieldError } from '../objects/field-error.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { DeleteOptions } from '../crud/delete.ts';
 import type { WriteOptions } from '../crud/kernel.ts';
 import { type ListOptions, wrongVersion } from '../crud/read.ts';

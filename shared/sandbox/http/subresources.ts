@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { DeleteOptions, deleteEntry } from '../crud/delete.ts';
 import { timestamp } from '../crud/kernel.ts';
 import { liveEntry } from '../crud/write.ts';

@@ -7,7 +7,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { z } from 'zod';
+import * as z from 'zod';
 import { builtinResources } from '../resources/builtin.ts';
 
 const Document = z.object({ components: z.object({ schemas: z.record(z.string(), z.unknown()) }) });

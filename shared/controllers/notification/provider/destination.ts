@@ -1,5 +1,5 @@
 import { parse } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Provider } from '../../../api/notification/provider.ts';
 import type { KubeObject } from '../../../api/object.ts';
 import type { Cluster } from '../../../ports/cluster.ts';

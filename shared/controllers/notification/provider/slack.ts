@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { slackMessage } from './attachment.ts';
 import { jsonHeaders, objectLabel, PostFailed, type ProviderType } from './provider-type.ts';
 
