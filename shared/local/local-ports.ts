@@ -2,6 +2,7 @@ import { registeredClusters } from '../kube/registered.ts';
 import { type Clock, systemClock } from '../ports/clock.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { LogLevel } from '../reconcile/log-lines.ts';
+import { logMetrics } from '../reconcile/log-metrics.ts';
 import { fileLog } from './file-log.ts';
 import { FileSecrets } from './file-secrets.ts';
 import { FileStore } from './file-store.ts';
@@ -47,5 +48,6 @@ export function localPorts(options: LocalOptions): LocalPorts {
     eks: async (name, access) => (await import('../aws/eks-access.ts')).eksAccess(name, access, clock),
   });
   const store = new FileStore(paths.store);
-  return { store, queue, index, secrets, clusters, clock, artifactsUrl: options.publicUrl, log, close };
+  const metrics = logMetrics(log);
+  return { store, queue, index, secrets, clusters, clock, artifactsUrl: options.publicUrl, log, metrics, close };
 }

@@ -1,6 +1,7 @@
 import type { Clock } from './clock.ts';
 import type { Clusters } from './cluster.ts';
 import type { Index } from './index.ts';
+import type { Metrics } from './metrics.ts';
 import type { Queue } from './queue.ts';
 import type { Secrets } from './secrets.ts';
 import type { Store } from './store.ts';
@@ -16,6 +17,7 @@ export interface Ports {
   /** Base URL under which this installation serves artifacts, at `/artifacts/…`; no trailing slash. Empty for those who make none. */
   artifactsUrl: string;
   log: Log;
+  metrics: Metrics;
   /** Whether users' addresses (repositories, chat services) may not lead to this machine itself: so on Lambda, whose runtime
    * API listens there. On one machine, in-house servers may. */
   refuseLoopback?: boolean;
