@@ -56,12 +56,13 @@ function attempted(work: Work, artifact: Artifact, told: string): void {
 }
 
 async function build(work: Work, artifact: Artifact): Promise<KubeObject[]> {
-  const { object, ports } = work;
+  const { object, ports, settings } = work;
   const { name, namespace = '' } = object.metadata;
+  const tool = settings.kubectl ? { kubectl: settings.kubectl } : {};
   const key = buildKey(artifact.digest, object.spec.path ?? '', object.spec);
   return builds.with(ports.store, key, async () => {
     const built = await artifacts.with(ports.store, artifact, root =>
-      buildManifests({ root, path: object.spec.path ?? '', spec: object.spec, owner: { name, namespace } }),
+      buildManifests({ root, path: object.spec.path ?? '', spec: object.spec, owner: { name, namespace }, ...tool }),
     );
     // The host shows the way of a push by this line.
     work.log.info('built', { objects: built.length });

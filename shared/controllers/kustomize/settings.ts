@@ -4,4 +4,6 @@ export interface Settings {
   noCrossNamespaceRefs?: boolean;
   /** --default-service-account: in whose name Kustomizations are applied that name no service account. */
   defaultServiceAccount?: string;
+  /** kubectl, whose kustomize builds; that of the layer when not given. */
+  kubectl?: string;
 }
