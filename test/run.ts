@@ -1,6 +1,7 @@
 /**
  * The test command: `npm test` (everything on the sandbox), `npm run test:apiserver` (the end-to-end and contract suites
- * on a real kube-apiserver, built first where it is not). Arguments that name files run those alone.
+ * on a real kube-apiserver, built first where it is not), `npm run test:aws` (what runs on AWS, on servers that stand in for
+ * it, installed first where they are not). Arguments that name files run those alone.
  */
 import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
@@ -8,22 +9,29 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildBinaries } from './apiserver/build.ts';
+import { installAws } from './aws/install.ts';
+import { sharedEnvironment, startAwsServers } from './aws/servers.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const args = process.argv.slice(2);
-const onApiserver = args.includes('--apiserver');
+const onAws = args.includes('--aws');
 const named = args.filter(arg => !arg.startsWith('-'));
-const flags = args.filter(arg => arg.startsWith('-') && arg !== '--apiserver');
+const flags = args.filter(arg => arg.startsWith('-') && arg !== '--apiserver' && arg !== '--aws');
 
-const patterns = onApiserver
-  ? ['test/scenario/**/*.test.ts', 'test/contract/**/*.test.ts']
-  : ['shared/**/*.test.ts', 'functions/**/*.test.ts', 'infra/**/*.test.ts', 'test/**/*.test.ts'];
-const files = named.length ? named : patterns.flatMap(pattern => globSync(pattern, { cwd: root })).sort();
+const files = named.length ? named : suite();
+// The end-to-end suite runs on AWS's parts against a real kube-apiserver, unless it is told otherwise.
+const target = process.env.SLUICE_TEST_TARGET ?? 'apiserver';
+const onApiserver =
+  args.includes('--apiserver') ||
+  (onAws && target === 'apiserver' && files.some(file => file.includes('test/scenario/')));
 
-if (onApiserver) await buildBinaries(line => process.stderr.write(`${line} (once per version)\n`));
+const say = (line: string) => process.stderr.write(`${line} (once per version)\n`);
+if (onApiserver) await buildBinaries(say);
+const awsEnvironment = onAws ? await prepareAws() : {};
 
-// Scenarios mostly wait (for intervals, retries, an outage's end), so more of them than cores run side by side.
-const concurrency = availableParallelism() + 2;
+// Scenarios mostly wait (for intervals, retries, an outage's end), so more of them than cores run side by side. On AWS's
+// parts each has processes of its own.
+const concurrency = availableParallelism() + (onAws ? 0 : 2);
 
 const endOfFile = new URL('./end-of-file.ts', import.meta.url).href;
 
@@ -35,7 +43,7 @@ const child = spawn(
     cwd: root,
     stdio: 'inherit',
     detached: true,
-    env: { ...process.env, SLUICE_TEST_TARGET: onApiserver ? 'apiserver' : 'sandbox' },
+    env: { ...process.env, SLUICE_TEST_TARGET: onApiserver ? 'apiserver' : 'sandbox', ...awsEnvironment },
   },
 );
 
@@ -54,6 +62,20 @@ child.on('exit', (code, signal) => {
 });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
 process.on('exit', killGroup);
+
+function suite(): string[] {
+  const found = (...patterns: string[]) => patterns.flatMap(pattern => globSync(pattern, { cwd: root })).sort();
+  if (onAws) return found('test/aws/**/*.test.ts');
+  if (args.includes('--apiserver')) return found('test/scenario/**/*.test.ts', 'test/contract/**/*.test.ts');
+  const all = found('shared/**/*.test.ts', 'functions/**/*.test.ts', 'infra/**/*.test.ts', 'test/**/*.test.ts');
+  return all.filter(file => !file.startsWith('test/aws/'));
+}
+
+/** The environment of tests on AWS: the servers, which end with this process. */
+async function prepareAws(): Promise<Record<string, string>> {
+  await installAws(say);
+  return { ...sharedEnvironment(await startAwsServers()), SLUICE_TEST_RUNTIME: 'aws' };
+}
 
 function killGroup(): void {
   try {
