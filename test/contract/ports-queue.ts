@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe, test as run, type TestContext } from 'node:test';
 import type { ReceivedMessage } from '../../shared/local/queue-consumer.ts';
 import type { QueueMessage } from '../../shared/ports/queue.ts';
 import type { Implementation, Opened, QueuePort } from './ports.ts';
@@ -21,6 +21,12 @@ let serial = 0;
 
 function message(group: string, body: string, more: Partial<QueueMessage> = {}): QueueMessage {
   return { queue: 'source', group, dedup: `dedup-${serial++}`, body, ...more };
+}
+
+/** Declares a test, unless it is one that cannot hold on the implementation. */
+function testOf(implementation: Implementation<QueuePort>) {
+  return (name: string, body: (t: TestContext) => void | Promise<void>) =>
+    run(name, { skip: implementation.exceptions?.[name] ?? false }, body);
 }
 
 /** A fresh queue for the tests of one block. */
@@ -56,6 +62,7 @@ const bodiesOf = (messages: ReceivedMessage[]) => messages.map(({ body }) => bod
 function ordering(implementation: Implementation<QueuePort>): void {
   describe('order', () => {
     const current = opened(implementation);
+    const test = testOf(implementation);
 
     test('messages of a group come in the order they were sent', async () => {
       const { port } = current();
@@ -113,6 +120,7 @@ function ordering(implementation: Implementation<QueuePort>): void {
 function redelivery(implementation: Implementation<QueuePort>): void {
   describe('redelivery', () => {
     const current = opened(implementation);
+    const test = testOf(implementation);
 
     test('what is not deleted comes again after its visibility timeout, before those behind it', async () => {
       const { port } = current();
@@ -173,6 +181,7 @@ function redelivery(implementation: Implementation<QueuePort>): void {
 function deduplication(implementation: Implementation<QueuePort>): void {
   describe('deduplication', () => {
     const current = opened(implementation);
+    const test = testOf(implementation);
 
     test('a second message with the same id is dropped, also after the first was deleted, in its queue only', async () => {
       const { port } = current();
@@ -211,6 +220,7 @@ function deduplication(implementation: Implementation<QueuePort>): void {
 function timers(implementation: Implementation<QueuePort>): void {
   describe('timers', () => {
     const current = opened(implementation);
+    const test = testOf(implementation);
 
     test('a delayed message appears in the timer queue when its time has come, whole', async () => {
       const { port } = current();
@@ -243,6 +253,7 @@ function timers(implementation: Implementation<QueuePort>): void {
 function bodies(implementation: Implementation<QueuePort>): void {
   describe('bodies', () => {
     const current = opened(implementation);
+    const test = testOf(implementation);
 
     test('any text that JSON can hold arrives as it was sent', async () => {
       const { port } = current();
@@ -299,6 +310,7 @@ function bodies(implementation: Implementation<QueuePort>): void {
 function processes(implementation: Implementation<QueuePort>): void {
   describe('processes', () => {
     const current = opened(implementation);
+    const test = testOf(implementation);
 
     test('several consumers share the work: each message once, each group in order', async () => {
       const { port } = current();

@@ -13,6 +13,11 @@ export interface Implementation<Port> {
   name: string;
   /** A fresh, empty one. */
   open(): Promise<Opened<Port>>;
+  /**
+   * Tests by their names that cannot hold here, and why: where a server that stands in for AWS differs from AWS. Each holds
+   * on another implementation.
+   */
+  exceptions?: Record<string, string>;
 }
 
 export interface Opened<Port> {
