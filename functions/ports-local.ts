@@ -19,9 +19,10 @@ let made: Ports | undefined;
 
 /**
  * `#ports` of the functions on one machine: the embedded ports, as the environment asks for them. Made once per thread and
- * shared by all invocations. On AWS, ports-aws.ts stands in its place (package.json, `imports`).
+ * shared by all invocations. On AWS, ports-aws.ts stands in its place (package.json, `imports`); there
+ * the lines of an invocation carry the id of its request, here that would say nothing.
  */
-export async function ports(): Promise<Ports> {
+export async function ports(_requestId?: string): Promise<Ports> {
   made ??= compose(process.env);
   return made;
 }

@@ -1,5 +1,5 @@
 import middy from '@middy/core';
-import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
+import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { ports } from '#ports';
 import { UnknownCluster } from '../../shared/ports/cluster.ts';
 import { deadLettered } from '../../shared/reconcile/dead-letter.ts';
@@ -7,25 +7,28 @@ import { findError, messageOfError } from '../../shared/reconcile/errors.ts';
 
 /**
  * The dead-letter queues: what was given up after three attempts is said in the object's status and in the log. A message
- * whose object cannot be told, because its cluster is away, stays in its queue until it can.
+ * whose object cannot be told, because its cluster is away, stays in its queue until it can; one that has no object stays
+ * until someone has looked at it.
  */
-async function handle(event: SQSEvent): Promise<SQSBatchResponse> {
-  const all = await ports();
-  const tell = async (record: SQSRecord) => {
+async function handle(event: SQSEvent, context: Context): Promise<SQSBatchResponse> {
+  const all = await ports(context.awsRequestId);
+  const stays = async (record: SQSRecord): Promise<boolean> => {
     try {
-      await deadLettered(record, all);
-      return [];
+      return (await deadLettered(record, all)) === 'kept';
     } catch (error) {
       // Nobody is left to be told.
-      if (findError(error, UnknownCluster)) return [];
+      if (findError(error, UnknownCluster)) return false;
       all.log.warn('an object could not be told that its reconcile was given up; trying again', {
-        message: record.messageId,
+        messageId: record.messageId,
         error: messageOfError(error),
       });
-      return [{ itemIdentifier: record.messageId }];
+      return true;
     }
   };
-  return { batchItemFailures: (await Promise.all(event.Records.map(tell))).flat() };
+  const failures = await Promise.all(
+    event.Records.map(async record => ((await stays(record)) ? [{ itemIdentifier: record.messageId }] : [])),
+  );
+  return { batchItemFailures: failures.flat() };
 }
 
 export const handler = middy(handle);

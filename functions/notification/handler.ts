@@ -16,7 +16,7 @@ const messages = messageHandlers(config);
  */
 async function handle(event: SQSEvent, context: Context): Promise<SQSBatchResponse> {
   const deadline = Date.now() + context.getRemainingTimeInMillis();
-  return work(event.Records, controllers, await ports(), deadline, { messages });
+  return work(event.Records, controllers, await ports(context.awsRequestId), deadline, { messages });
 }
 
 export const handler = middy(handle);

@@ -12,7 +12,7 @@ const controllers = [gitRepositoryController];
  */
 async function handle(event: SQSEvent, context: Context): Promise<SQSBatchResponse> {
   const deadline = Date.now() + context.getRemainingTimeInMillis();
-  return work(event.Records, controllers, await ports(), deadline);
+  return work(event.Records, controllers, await ports(context.awsRequestId), deadline);
 }
 
 export const handler = middy(handle);

@@ -102,9 +102,10 @@ test('what belongs to no kind has the installation as its only dimension', () =>
 
 test('fields can neither pass for metrics nor for dimensions, and hold no credentials', () => {
   const { metrics, lines } = recorder();
-  const fields = { _aws: 'x', Name: 'other', Kind: 'x', DeadLetters: 'many', token: 'geheim' };
+  const fields = { _aws: 'x', message: 'x', Name: 'other', Kind: 'x', DeadLetters: 'many', token: 'geheim' };
   metrics.record({ message: 'm', kind: 'Alert', figures: { DeadLetters: 1 }, fields });
   assert.deepEqual(metricsOf(lines[0]!), { 'Sluice Name=prod,Kind=Alert DeadLetters Count': 1 });
+  assert.equal(JSON.parse(lines[0]!).message, 'm');
   assert.doesNotMatch(lines[0]!, /geheim/);
 });
 

@@ -45,12 +45,12 @@ function emfLine(measurement: Measurement, { name, clock }: EmfOptions, common: 
   const metrics = values.map(([metric]) => ({ Name: metric, Unit: metricUnits[metric] }));
   const dimensions = { Name: name, ...(kind ? { Kind: kind } : {}) };
   const directive = { Namespace: metricNamespace, Dimensions: [Object.keys(dimensions)], Metrics: metrics };
+  const line = { time: new Date(now).toISOString(), level, message };
   return logText({
-    time: new Date(now).toISOString(),
-    level,
-    message,
+    ...line,
     ...common,
     ...fields,
+    ...line,
     ...dimensions,
     ...Object.fromEntries(values),
     _aws: { Timestamp: now, CloudWatchMetrics: metrics.length > 0 ? [directive] : [] },

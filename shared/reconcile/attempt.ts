@@ -3,6 +3,7 @@ import { type KubeObject, keyString, type ObjectKey } from '../api/object.ts';
 import { ApiError } from '../ports/cluster.ts';
 import { makeContext, type Recorded } from './context.ts';
 import { classify, findError, isUnreachable, messageOfError, StalledError } from './errors.ts';
+import { logUnrecorded, measureReconcile, measureThrown, measureUnreachable } from './measure.ts';
 import type { Outcome } from './outcome.ts';
 import { tellIfSlow } from './progress.ts';
 import { never, recordOf } from './record.ts';
@@ -43,9 +44,12 @@ export async function reconcileItem(attempt: Attempt): Promise<void> {
     }
     await reconcileObject(attempt, { key, definition, cluster, object, log, startedAt });
   } catch (error) {
-    if (!passes(error)) throw error;
+    if (!passes(error)) {
+      measureThrown(attempt, startedAt);
+      throw error;
+    }
     // Nothing could be read or written, so there is no status to tell it: a timer comes back, and the log tells.
-    log.warn('the cluster does not answer; trying again later', { error: messageOfError(error) });
+    measureUnreachable(attempt, startedAt, error);
     await postpone(attempt, key, classify(error));
   }
 }
@@ -86,12 +90,21 @@ async function reconcileObject(attempt: Attempt, subject: Subject): Promise<void
   }
   await recordReferences(attempt, subject);
   const recorded = await run(attempt, subject, deleting);
-  if (deleting && recorded.outcome.type === 'done') {
-    await removeFinalizer(subject, finalizer as string);
-    await settle(attempt, subject, recorded, 'gone');
-    return;
+  try {
+    await conclude(attempt, subject, recorded, deleting ? (finalizer as string) : undefined);
+  } catch (error) {
+    logUnrecorded(log, recorded.outcome);
+    throw error;
   }
-  await settle(attempt, subject, recorded, deleting ? 'going' : 'stays');
+  measureReconcile(attempt, subject.startedAt, recorded.outcome);
+}
+
+/** `finalizer` is that of an object that is being deleted; what is done with it lets it go. */
+async function conclude(attempt: Attempt, subject: Subject, recorded: Recorded, finalizer?: string): Promise<void> {
+  if (finalizer === undefined) return settle(attempt, subject, recorded, 'stays');
+  if (recorded.outcome.type !== 'done') return settle(attempt, subject, recorded, 'going');
+  await removeFinalizer(subject, finalizer);
+  await settle(attempt, subject, recorded, 'gone');
 }
 
 /** Nothing is done, but the status says that this generation and this request were seen. */
@@ -123,7 +136,7 @@ async function recordReferences({ ports }: Attempt, { key, object, startedAt }: 
 
 /** Runs the controller; whatever it throws becomes an outcome. */
 async function run(attempt: Attempt, subject: Subject, deleting: boolean): Promise<Recorded> {
-  const { definition, object, log } = subject;
+  const { definition, object } = subject;
   const timeout = Math.max(1, attempt.deadline - settleMs - attempt.ports.clock.now());
   const signal = AbortSignal.timeout(timeout);
   const parsed = definition.schema.safeParse(object);
@@ -151,12 +164,6 @@ async function run(attempt: Attempt, subject: Subject, deleting: boolean): Promi
   } finally {
     await progress.stop();
   }
-  if (outcome.type === 'failed' || outcome.type === 'stalled')
-    log.warn(`reconcile ${outcome.type}`, {
-      code: outcome.reason,
-      error: outcome.message,
-      stack: outcome.error instanceof Error ? outcome.error.stack : undefined,
-    });
   return finish(outcome);
 }
 

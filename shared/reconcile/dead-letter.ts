@@ -1,6 +1,8 @@
-import { apiVersionOf, kindOf } from '../api/kinds.ts';
+import { apiVersionOf, type KindDefinition, kindOf } from '../api/kinds.ts';
 import { keyString, type ObjectKey } from '../api/object.ts';
+import type { Measurement } from '../ports/metrics.ts';
 import type { Ports } from '../ports/ports.ts';
+import { messageSubject } from './message-subject.ts';
 import type { ConditionFact } from './outcome.ts';
 import { never, recordOf } from './record.ts';
 import { sendEvents } from './recorder.ts';
@@ -10,22 +12,70 @@ import { summarize } from './summarize.ts';
 import { WorkItem } from './work-item.ts';
 import type { WorkRecord } from './worker.ts';
 
+/** What becomes of a dead letter: its object was told, or is gone; or it has to stay until someone has looked at it. */
+export type DeadLetterFate = 'done' | 'kept';
+
 /**
- * For each record of a dead-letter queue: makes the object's Ready=False with the cause, and lets the schedule try again
- * later. Messages that are no work items are logged; there is no object to tell. Throws when the object could not be
- * told, so that the record stays where it is.
+ * Takes a record of a dead-letter queue. A work item makes its object's Ready=False with the cause, and lets the schedule try
+ * again later. Everything else (what no version of ours knows, a kind that is no longer there, an event, a timer) has nobody
+ * that could be told: it is kept, since it may hold what cannot be made again. Throws when the object could not be told, so
+ * that the record stays where it is.
  */
-export async function deadLettered(record: WorkRecord, ports: Ports): Promise<void> {
-  const log = ports.log.with({ message: record.messageId });
-  const item = WorkItem.safeParse(parse(record.body));
+export async function deadLettered(record: WorkRecord, ports: Ports): Promise<DeadLetterFate> {
+  const body = parse(record.body);
+  const item = WorkItem.safeParse(body);
   const definition = item.success ? kindOf(item.data.kind) : undefined;
   if (!item.success || !definition) {
-    log.error('a message that no worker understands lies in the dead-letter queue', { bytes: record.body.length });
-    return;
+    await announce(record, ports, { message: keptMessage(record.body), fields: { ...messageSubject(record.body) } });
+    return 'kept';
   }
-  const { cluster: name, kind, namespace, name: object, trace } = item.data;
+  const { object, trace } = messageSubject(record.body);
+  await announce(record, ports, {
+    message: 'a reconcile failed too often and was given up',
+    fields: { object, trace },
+  });
+  await tellObject(item.data, definition, ports);
+  return 'done';
+}
+
+function keptMessage(body: string): string {
+  const { type } = messageSubject(body);
+  const what =
+    type === undefined ? 'a message that nobody understands' : 'a message that is about no object we could tell';
+  return `${what} was given up; it stays in the dead-letter queue for 14 days, until someone has looked at it`;
+}
+
+/** SQS keeps a message at most that long. */
+const announcedSeconds = 14 * 24 * 3600;
+
+/**
+ * Says and counts it once, however often the record comes. How often it was received does not tell: that count may go on from
+ * the queue it was given up by.
+ */
+async function announce(
+  record: WorkRecord,
+  ports: Ports,
+  what: Pick<Measurement, 'message' | 'fields'>,
+): Promise<void> {
+  if (!(await ports.index.once(`dead-letter/${record.messageId}`, announcedSeconds))) return;
+  const queue = record.eventSourceARN?.split(':').at(-1);
+  ports.metrics.record({
+    message: what.message,
+    level: 'error',
+    figures: { DeadLetters: 1 },
+    fields: {
+      messageId: record.messageId,
+      ...(queue ? { queue } : {}),
+      bytes: Buffer.byteLength(record.body),
+      ...what.fields,
+    },
+  });
+}
+
+async function tellObject(item: WorkItem, definition: KindDefinition, ports: Ports): Promise<void> {
+  const { cluster: name, kind, namespace, name: object, trace } = item;
   const key: ObjectKey = { cluster: name, kind, namespace, name: object };
-  log.error('a reconcile failed too often and was given up', { object: keyString(key), trace });
+  const log = ports.log.with({ object: keyString(key), trace });
   const cluster = await ports.clusters.get(name);
   const found = await cluster.get({ apiVersion: apiVersionOf(definition), kind }, namespace, object);
   if (!found) return ports.index.removeObject(key);

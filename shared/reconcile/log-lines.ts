@@ -18,7 +18,9 @@ export function makeLog(write: (line: LogLine) => void, clock: Clock, level: Log
     (own: LogLevel) =>
     (message: string, more: Record<string, unknown> = {}) => {
       if (levels.indexOf(own) < least) return;
-      write({ time: new Date(clock.now()).toISOString(), level: own, message, ...fields, ...more });
+      const line = { time: new Date(clock.now()).toISOString(), level: own, message };
+      // Named again at the end: no field takes the place of what the line says.
+      write({ ...line, ...fields, ...more, ...line });
     };
   return {
     info: at('info'),

@@ -41,11 +41,6 @@ export async function settle(
     comeBack(attempt, subject, object, recorded.outcome),
     wakeDependents(attempt, subject, object),
   ]);
-  log.info('reconciled', {
-    outcome: recorded.outcome.type,
-    ...('reason' in recorded.outcome ? { code: recorded.outcome.reason } : {}),
-    durationMs: ports.clock.now() - subject.startedAt,
-  });
 }
 
 async function write(subject: Subject, recorded: Recorded): Promise<KubeObject | undefined> {
@@ -95,14 +90,16 @@ async function sendTimer(
 ): Promise<void> {
   const { ports, item } = attempt;
   const failed = outcome.type === 'failed';
+  const seconds = Math.min(900, Math.max(1, Math.round(delayMs / 1000)));
+  const sentAt = ports.clock.now();
   const next = workItem(key, {
     reason: failed ? 'retry' : outcome.type === 'done' ? 'interval' : 'timer',
     trace: item.trace,
-    sentAt: ports.clock.now(),
+    sentAt,
+    dueAt: sentAt + seconds * 1000,
     ...(failed ? { attempt: (item.attempt ?? 0) + 1 } : {}),
     ...more,
   });
-  const seconds = Math.min(900, Math.max(1, Math.round(delayMs / 1000)));
   await ports.queue.sendLater(messageOf(next), seconds);
 }
 

@@ -16,6 +16,8 @@ export const WorkItem = z.strictObject({
   trace: z.string(),
   /** Epoch ms. */
   sentAt: z.number(),
+  /** Epoch ms at which its timer should bring it; absent for what was sent at once. */
+  dueAt: z.number().optional(),
   /** Value of `reconcile.fluxcd.io/requestedAt` that caused it. */
   requestedAt: z.string().optional(),
   /** How often it has failed in a row; carried by the retry's timer, so that the backoff needs no store. */
@@ -45,7 +47,7 @@ const queues: Record<string, QueueName> = {
 
 export function workItem(
   key: ObjectKey,
-  cause: Pick<WorkItem, 'reason' | 'trace' | 'sentAt' | 'requestedAt' | 'attempt' | 'unfinished'>,
+  cause: Pick<WorkItem, 'reason' | 'trace' | 'sentAt' | 'dueAt' | 'requestedAt' | 'attempt' | 'unfinished'>,
 ): WorkItem {
   const { cluster, kind, namespace, name } = key;
   return { type: 'reconcile', cluster, kind, namespace, name, ...cause };

@@ -4,6 +4,7 @@ import { UnknownCluster } from '../ports/cluster.ts';
 import type { Log, Ports } from '../ports/ports.ts';
 import { reconcileItem } from './attempt.ts';
 import { findError, messageOfError, ReconcileError } from './errors.ts';
+import { messageSubject } from './message-subject.ts';
 import type { AnyController } from './subject.ts';
 import { WorkItem } from './work-item.ts';
 
@@ -12,6 +13,8 @@ export interface WorkRecord {
   messageId: string;
   body: string;
   attributes?: { ApproximateReceiveCount?: string; MessageGroupId?: string };
+  /** Names the queue, after its last colon. */
+  eventSourceARN?: string;
 }
 
 /** Takes messages that are not work items: events, on the notification queue. Throwing sends the message again. */
@@ -74,7 +77,7 @@ async function workOn(
   deadline: number,
   options: WorkOptions,
 ): Promise<boolean> {
-  const log = ports.log.with({ message: record.messageId });
+  const log = ports.log.with({ messageId: record.messageId });
   const redelivered = Number(record.attributes?.ApproximateReceiveCount ?? 1) > 1;
   try {
     const body = parseMessage(record);
@@ -97,16 +100,23 @@ async function workOn(
     });
     return true;
   } catch (error) {
+    const about = log.with(traceable(record));
     if (findError(error, UnknownCluster)) {
-      log.warn('dropped a message of a cluster that is no longer registered', { error: messageOfError(error) });
+      about.warn('dropped a message of a cluster that is no longer registered', { error: messageOfError(error) });
       return true;
     }
-    log.error('the message will come again', {
+    about.error('the message will come again', {
       error: messageOfError(error),
       stack: error instanceof Error ? error.stack : undefined,
     });
     return false;
   }
+}
+
+/** What makes a line belong to a push and an object. */
+function traceable({ body }: WorkRecord): Record<string, unknown> {
+  const { trace, object } = messageSubject(body);
+  return { ...(trace && { trace }), ...(object && { object }) };
 }
 
 function parseMessage(record: WorkRecord): { type: string } & Record<string, unknown> {

@@ -262,7 +262,7 @@ function nobodyRanTwiceAtATime(): void {
   const ends = new Map<string, number>();
   let reconciles = 0;
   for (const text of lines) {
-    if (!text.includes('"reconciled"')) continue;
+    if (!text.includes('"durationMs"')) continue;
     const { object, time, durationMs } = JSON.parse(text);
     const end = Date.parse(time);
     const start = end - durationMs;
