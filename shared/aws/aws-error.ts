@@ -9,6 +9,11 @@ export type AwsCode =
   | 'ClusterNotReady'
   | 'EntryExists'
   | 'PrincipalInvalid'
+  | 'RegionMissing'
+  | 'InstallationNotFound'
+  | 'InstallationNotReady'
+  | 'InstallationOutdated'
+  | 'LogsMissing'
   | 'Throttled'
   | 'Unreachable'
   | 'Unexpected';
@@ -46,7 +51,11 @@ const codes: Record<string, AwsCode> = {
   AccessDenied: 'AccessDenied',
   AccessDeniedException: 'AccessDenied',
   NotAuthorized: 'AccessDenied',
+  KmsAccessDenied: 'AccessDenied',
+  KmsThrottled: 'Throttled',
   RequestLimitExceeded: 'Throttled',
+  RequestThrottled: 'Throttled',
+  ThrottledException: 'Throttled',
   Throttling: 'Throttled',
   ThrottlingException: 'Throttled',
   TooManyRequestsException: 'Throttled',

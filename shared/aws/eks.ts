@@ -34,6 +34,8 @@ export interface Eks {
   /** The way into the cluster for who signs in; each has a token of its own. */
   access(name: string, to: EksAccess): ClusterAccess;
   describe(): Promise<EksCluster>;
+  /** Whether the principal has an access entry; 'unknown' to those who may not ask that. */
+  entry(principal: string): Promise<'there' | 'absent' | 'unknown'>;
   /** Makes an access entry for the principal, which must have none, and makes it an administrator of the cluster. */
   admit(principal: string): Promise<void>;
 }
@@ -58,6 +60,7 @@ export async function openEks(name: EksName): Promise<Eks> {
     identity,
     access: (name, to) => eksAccess(name, to, systemClock, role ?? own),
     describe: () => describe(client, name, managedBy),
+    entry: principal => entryOf(client, clusterName, principal),
     admit: principal => admit(client, clusterName, principal),
   };
 }
@@ -129,6 +132,19 @@ function describeError(error: unknown, { clusterName, region }: EksName, by: Ide
     `${plain.message}; add a policy that allows eks:DescribeCluster on the cluster to ${by.principal ?? by.arn}`,
     { cause: error },
   );
+}
+
+async function entryOf(client: EKSClient, clusterName: string, principal: string): ReturnType<Eks['entry']> {
+  const { DescribeAccessEntryCommand } = await import('@aws-sdk/client-eks');
+  try {
+    await client.send(new DescribeAccessEntryCommand({ clusterName, principalArn: principal }));
+    return 'there';
+  } catch (error) {
+    if ((error as Error).name === 'ResourceNotFoundException') return 'absent';
+    const failed = awsError(error, `look up the access entry of ${principal} (eks:DescribeAccessEntry)`);
+    if (failed.code === 'AccessDenied') return 'unknown';
+    throw failed;
+  }
 }
 
 async function admit(client: EKSClient, clusterName: string, principalArn: string): Promise<void> {

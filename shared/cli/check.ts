@@ -1,6 +1,7 @@
 import { checkCluster, type Finding } from './check-cluster.ts';
-import { command, dirOption, type Io, readArgs } from './command.ts';
+import { command, type Io } from './command.ts';
 import { chosenClusters, type Installation, withInstallation } from './installation.ts';
+import { placeOf, placeOptions, readPlaceArgs } from './place.ts';
 
 export const summary = 'check that the clusters can be reached and have what Sluice needs';
 
@@ -13,7 +14,9 @@ Usage:
 
 Options:
   --cluster NAME  only this cluster
-  --dir DIR       state directory (default: $SLUICE_DIR, or .sluice)
+  --dir DIR       state directory of one on this machine (default: $SLUICE_DIR, or .sluice)
+  --aws [NAME][@REGION]
+                  one on AWS instead (default: $SLUICE_AWS; NAME: sluice; REGION: $AWS_REGION, or that of the profile)
 
 The exit code is 1 when something is wrong (✗); what only deserves a look (!) does not count.
 
@@ -22,14 +25,14 @@ Examples:
   sluice check --cluster production
 `;
 
-const options = { cluster: { type: 'string' }, ...dirOption } as const;
+const options = { cluster: { type: 'string' }, ...placeOptions } as const;
 
 const marks = { good: '✔', warn: '!', bad: '✗' } as const;
 
 export function run(args: string[], io: Io): Promise<number> {
   return command('check', help, args, io, async () => {
-    const { values } = readArgs(args, options);
-    return withInstallation(io, values.dir, async installation => {
+    const { values } = readPlaceArgs(args, options);
+    return withInstallation(io, placeOf(io, values), async installation => {
       const { ports } = installation;
       let bad = false;
       const show = (findings: Finding[]) => {
@@ -43,14 +46,14 @@ export function run(args: string[], io: Io): Promise<number> {
         show(found[position]!);
       }
       io.out('queues');
-      show(checkQueues(installation));
+      show(await checkQueues(installation));
       return bad ? 1 : 0;
     });
   });
 }
 
-function checkQueues(installation: Installation): Finding[] {
-  const given = Object.entries(installation.deadLetters()).filter(([, count]) => count > 0);
+async function checkQueues(installation: Installation): Promise<Finding[]> {
+  const given = Object.entries(await installation.deadLetters()).filter(([, count]) => count > 0);
   if (given.length === 0) return [{ level: 'good', text: 'no message was given up' }];
   return given.map(([queue, count]) => ({
     level: 'bad',

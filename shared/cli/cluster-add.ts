@@ -2,15 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type ConnectOptions, connect } from '../kube/client.ts';
-import { accessFromKubeconfig } from '../kube/kubeconfig.ts';
+import { accessFromKubeconfig, KubeconfigError } from '../kube/kubeconfig.ts';
 import type { ClusterRecord } from '../ports/index.ts';
 import type { Ports } from '../ports/ports.ts';
-import { messageOfError } from '../reconcile/errors.ts';
+import { findError, messageOfError } from '../reconcile/errors.ts';
 import { rightsOf } from './access-review.ts';
-import { reachEks } from './cluster-add-eks.ts';
-import { CommandError, dirOption, type ExitCode, type Io, readArgs, UsageError } from './command.ts';
-import { withInstallation } from './installation.ts';
-import { minifyKubeconfig } from './minified-kubeconfig.ts';
+import { checkEks, type EksRequest, reachEks } from './cluster-add-eks.ts';
+import { CommandError, type ExitCode, type Io, UsageError } from './command.ts';
+import { type Installation, withInstallation } from './installation.ts';
+import { kubeconfigForAws, reachableFromAws } from './kubeconfig-for-aws.ts';
+import { type Minified, minifyKubeconfig } from './minified-kubeconfig.ts';
+import { type Place, placeOf, placeOptions, readPlaceArgs } from './place.ts';
 import type { Reached } from './reached.ts';
 
 const options = {
@@ -21,47 +23,54 @@ const options = {
   region: { type: 'string' },
   'role-arn': { type: 'string' },
   'create-access-entry': { type: 'boolean' },
-  ...dirOption,
+  ...placeOptions,
 } as const;
 
-type Values = ReturnType<typeof readArgs<typeof options>>['values'];
+type Values = ReturnType<typeof readPlaceArgs<typeof options>>['values'];
 
 /** `sluice cluster add`: registers a cluster after it answered. */
 export async function add(args: string[], io: Io): Promise<ExitCode> {
-  const { values, positionals } = readArgs(args, options, 1);
+  const { values, positionals } = readPlaceArgs(args, options, 1);
   const name = checkName(positionals[0]);
-  const changes = checkChanges(values.changes ?? 'watch');
-  const reach = reachable(name, values, io);
+  const place = placeOf(io, values);
+  const changes = changesOf(values.changes, place);
+  const reach = reachable(name, values, place, io);
   return withInstallation(
     io,
-    values.dir,
-    async ({ ports }): Promise<ExitCode> => {
+    place,
+    async (installation): Promise<ExitCode> => {
+      const { ports } = installation;
       if (await ports.index.cluster(name)) throw taken(name);
-      const reached = await reach();
+      const reached = await reach(installation);
       const access = await keep(name, reached, ports);
       if (!(await ports.index.addCluster({ name, access, changes, addedAt: ports.clock.now() }))) {
         if (access.type === 'kubeconfig') await ports.secrets.delete(access.secret);
         throw taken(name);
       }
-      io.out(`cluster "${name}" registered: ${reached.server}`);
-      if (reached.rights === 'limited')
-        io.out(
-          'note: these credentials are not those of a cluster administrator; `sluice check` shows what is missing',
-        );
-      io.out(`next: \`sluice install --cluster ${name}\` puts the definitions of Flux's kinds into it`);
+      tell(name, reached, values.aws, io);
       return 0;
     },
     { create: true },
   );
 }
 
+function tell(name: string, { server, rights, notes }: Reached, aws: string | undefined, io: Io): void {
+  io.out(`cluster "${name}" registered: ${server}`);
+  if (rights === 'limited')
+    io.out('note: these credentials are not those of a cluster administrator; `sluice check` shows what is missing');
+  for (const note of notes ?? []) io.out(`note: ${note}`);
+  const where = aws === undefined ? '' : ` --aws${aws && ` ${aws}`}`;
+  io.out(`next: \`sluice install --cluster ${name}${where}\` puts the definitions of Flux's kinds into it`);
+}
+
 /** How the cluster will be reached; what is wrong with the command line is told before anything is asked or made. */
-function reachable(name: string, values: Values, io: Io): () => Promise<Reached> {
+function reachable(name: string, values: Values, place: Place, io: Io): (there: Installation) => Promise<Reached> {
   const { eks, kubeconfig, context, region, 'role-arn': roleArn, 'create-access-entry': createEntry } = values;
   if (eks !== undefined) {
     if (kubeconfig !== undefined || context !== undefined)
       throw new UsageError('--eks and --kubeconfig are two ways to reach a cluster; give one of them');
-    return reachEks({ name, clusterName: eks, region, roleArn, createEntry: createEntry ?? false }, io);
+    const request = { name, clusterName: eks, region, roleArn, createEntry: createEntry ?? false };
+    return reachableEks(request, place, io);
   }
   for (const [option, value] of Object.entries({
     region,
@@ -74,10 +83,31 @@ function reachable(name: string, values: Values, io: Io): () => Promise<Reached>
     throw new UsageError('say how to reach the cluster: --kubeconfig FILE, or --eks CLUSTER --region REGION');
   const file = resolve(io.cwd, kubeconfig);
   const minified = minifyKubeconfig(readFile(file), file, context);
-  return async () => {
-    const access = await accessFromKubeconfig(minified.text, minified.context);
-    return { server: minified.server, rights: await askServer(name, minified.server, access), kubeconfig: minified };
+  if (place.on === 'machine') return () => reachKubeconfig(name, minified);
+  const { kept, notes } = kubeconfigForAws(minified, file, Date.now());
+  return async ({ aws }) => {
+    const network = await reachableFromAws(kept.server, aws?.allowLoopback ?? false);
+    return { ...(await reachKubeconfig(name, kept)), notes: [...notes, ...network] };
   };
+}
+
+/** The region: that of the option, else that of the installation on AWS, else that of the environment. */
+function reachableEks(request: EksRequest, place: Place, io: Io): (there: Installation) => Promise<Reached> {
+  const region =
+    request.region ?? (place.on === 'machine' ? io.env.AWS_REGION || io.env.AWS_DEFAULT_REGION : place.region);
+  if (!region && place.on === 'machine')
+    throw new UsageError('say in which region the cluster is: --region REGION (or set AWS_REGION)');
+  checkEks({ ...request, region });
+  return async ({ aws }) => {
+    if (!aws) return reachEks({ ...request, region: region! }, io);
+    const { reachForFunctions } = await import('./cluster-add-eks-aws.ts');
+    return reachForFunctions({ ...request, region: region || aws.region }, aws.clusterRoleArn, io);
+  };
+}
+
+async function reachKubeconfig(name: string, minified: Minified): Promise<Reached> {
+  const access = await accessFromKubeconfig(minified.text, minified.context);
+  return { server: minified.server, rights: await askServer(name, minified.server, access), kubeconfig: minified };
 }
 
 /** What the registration says of the access; a kubeconfig becomes a secret. */
@@ -97,9 +127,14 @@ function checkName(name: string | undefined): string {
   return name;
 }
 
-function checkChanges(changes: string): ClusterRecord['changes'] {
-  if (changes === 'sweep' || changes === 'watch') return changes;
-  throw new UsageError(`--changes is "${changes}"; it has to be sweep or watch`);
+/** At once where a process runs all the time, every minute where none does. */
+function changesOf(given: string | undefined, { on }: Place): ClusterRecord['changes'] {
+  const changes = given ?? (on === 'aws' ? 'sweep' : 'watch');
+  if (changes !== 'sweep' && changes !== 'watch')
+    throw new UsageError(`--changes is "${changes}"; it has to be sweep or watch`);
+  if (changes === 'watch' && on === 'aws')
+    throw new UsageError('--changes watch keeps a connection open, which no function on AWS can; there, it is sweep');
+  return changes;
 }
 
 function readFile(file: string): string {
@@ -120,6 +155,8 @@ async function askServer(
   try {
     return await rightsOf(client);
   } catch (error) {
+    const local = findError(error, KubeconfigError);
+    if (local) throw new CommandError(local.message);
     throw new CommandError(`the API server of "${name}" (${server}) does not answer as it should`, { cause: error });
   } finally {
     client.close();

@@ -1,16 +1,17 @@
 import type { ClusterRecord } from '../ports/index.ts';
-import { dirOption, type ExitCode, type Io, readArgs } from './command.ts';
+import type { ExitCode, Io } from './command.ts';
 import { withInstallation } from './installation.ts';
 import { outputFormat } from './output.ts';
+import { placeOf, placeOptions, readPlaceArgs } from './place.ts';
 import { age, table } from './table.ts';
 
-const options = { output: { type: 'string', short: 'o' }, ...dirOption } as const;
+const options = { output: { type: 'string', short: 'o' }, ...placeOptions } as const;
 
 /** `sluice cluster list`. */
 export async function list(args: string[], io: Io): Promise<ExitCode> {
-  const { values } = readArgs(args, options);
+  const { values } = readPlaceArgs(args, options);
   const format = outputFormat(values.output);
-  return withInstallation(io, values.dir, async ({ ports }): Promise<ExitCode> => {
+  return withInstallation(io, placeOf(io, values), async ({ ports }): Promise<ExitCode> => {
     const clusters = (await ports.index.clusters()).sort((a, b) => (a.name < b.name ? -1 : 1));
     if (format === 'json') {
       io.out(

@@ -1,14 +1,15 @@
-import { CommandError, dirOption, type ExitCode, type Io, readArgs, UsageError } from './command.ts';
+import { CommandError, type ExitCode, type Io, UsageError } from './command.ts';
 import { chosenClusters, withInstallation } from './installation.ts';
+import { placeOf, placeOptions, readPlaceArgs } from './place.ts';
 
-const options = { yes: { type: 'boolean' }, ...dirOption } as const;
+const options = { yes: { type: 'boolean' }, ...placeOptions } as const;
 
 /** `sluice cluster remove`: forgets the registration, the credentials and what is indexed; the cluster is left alone. */
 export async function remove(args: string[], io: Io): Promise<ExitCode> {
-  const { values, positionals } = readArgs(args, options, 1);
+  const { values, positionals } = readPlaceArgs(args, options, 1);
   const name = positionals[0];
   if (!name) throw new UsageError('name the cluster: sluice cluster remove NAME');
-  return withInstallation(io, values.dir, async ({ ports }): Promise<ExitCode> => {
+  return withInstallation(io, placeOf(io, values), async ({ ports }): Promise<ExitCode> => {
     await chosenClusters(ports, name);
     if (!values.yes) {
       let objects = 0;

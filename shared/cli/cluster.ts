@@ -18,14 +18,16 @@ Options:
   --kubeconfig FILE    how to reach the cluster; only what the context needs is kept
   --context CONTEXT    context of the kubeconfig (default: its current-context)
   --eks CLUSTER        name of an EKS cluster; Sluice signs in with the AWS credentials of where it runs
-  --region REGION      AWS region of the EKS cluster (default: $AWS_REGION)
-  --role-arn ARN       role to assume before signing in
+  --region REGION      AWS region of the EKS cluster (default: $AWS_REGION; with --aws: that of the installation)
+  --role-arn ARN       role to assume before signing in (with --aws: that of the functions)
   --create-access-entry
                        when EKS does not know who signs in, make an access entry with the policy AmazonEKSClusterAdminPolicy
-  --changes HOW        how changes in the cluster are seen: sweep (every minute) or watch (at once; default)
+  --changes HOW        how changes in the cluster are seen: sweep (every minute) or watch (at once; default). On AWS: sweep
   -o, --output FORMAT  table (default) or json
   --yes                remove without asking
-  --dir DIR            state directory (default: $SLUICE_DIR, or .sluice)
+  --dir DIR            state directory of one on this machine (default: $SLUICE_DIR, or .sluice)
+  --aws [NAME][@REGION]
+                       one on AWS instead (default: $SLUICE_AWS; NAME: sluice; REGION: $AWS_REGION, or that of the profile)
 
 Examples:
   # Register the cluster of the current context as "production"
@@ -36,6 +38,9 @@ Examples:
 
   # Register an EKS cluster, and let Sluice into it
   sluice cluster add main --eks main --region eu-west-1 --create-access-entry
+
+  # The same for an installation on AWS, whose functions sign in as a role of their own
+  sluice cluster add main --eks main --create-access-entry --aws
 
   # Forget a cluster; what runs in it stays as it is
   sluice cluster remove staging --yes

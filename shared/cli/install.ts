@@ -5,10 +5,11 @@ import { installObjects } from '../api/install/objects.ts';
 import { connect } from '../kube/client.ts';
 import { accessFromKubeconfig } from '../kube/kubeconfig.ts';
 import type { Cluster } from '../ports/cluster.ts';
-import { CommandError, command, dirOption, type ExitCode, type Io, readArgs, UsageError } from './command.ts';
+import { CommandError, command, type ExitCode, type Io, UsageError } from './command.ts';
 import { fluxControllers } from './flux-controllers.ts';
 import { installInto } from './install-apply.ts';
 import { chosenClusters, withInstallation } from './installation.ts';
+import { placeOf, placeOptions, readPlaceArgs } from './place.ts';
 
 export const summary = "put the definitions of Flux's kinds and Sluice's roles into a cluster";
 
@@ -27,7 +28,9 @@ Options:
   --namespace NAME     namespace for the service account (default: flux-system)
   --dry-run            ask the API server what would change, and change nothing
   --export             print the objects as YAML, and talk to no cluster
-  --dir DIR            state directory (default: $SLUICE_DIR, or .sluice)
+  --dir DIR            state directory of one on this machine (default: $SLUICE_DIR, or .sluice)
+  --aws [NAME][@REGION]
+                       one on AWS instead (default: $SLUICE_AWS; NAME: sluice; REGION: $AWS_REGION, or that of the profile)
 
 Examples:
   # Prepare a registered cluster
@@ -47,12 +50,12 @@ const options = {
   namespace: { type: 'string' },
   'dry-run': { type: 'boolean' },
   export: { type: 'boolean' },
-  ...dirOption,
+  ...placeOptions,
 } as const;
 
 export function run(args: string[], io: Io): Promise<number> {
   return command('install', help, args, io, async () => {
-    const { values } = readArgs(args, options);
+    const { values } = readPlaceArgs(args, options);
     if (values.cluster !== undefined && values.kubeconfig !== undefined)
       throw new UsageError('--cluster and --kubeconfig name two clusters; give one of them');
     if (values.context !== undefined && values.kubeconfig === undefined)
@@ -71,7 +74,7 @@ export function run(args: string[], io: Io): Promise<number> {
     const act = (cluster: Cluster) => install(cluster, namespace, values['dry-run'] ?? false, io);
     if (values.kubeconfig !== undefined)
       return act(await connectTo(resolve(io.cwd, values.kubeconfig), values.context));
-    return withInstallation(io, values.dir, async ({ ports }) => {
+    return withInstallation(io, placeOf(io, values), async ({ ports }) => {
       const names = await chosenClusters(ports, values.cluster);
       if (names.length > 1)
         throw new UsageError(`several clusters are registered; choose one with --cluster: ${names.join(', ')}`);

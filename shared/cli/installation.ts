@@ -4,43 +4,90 @@ import { localPorts } from '../local/local-ports.ts';
 import { defaultStateDir, statePaths } from '../local/state-dir.ts';
 import type { Ports } from '../ports/ports.ts';
 import { CommandError, type Io } from './command.ts';
+import type { Place } from './place.ts';
 
-/** An installation of Sluice, as commands work on it: beside the host, if that runs, not through it. */
+/** An installation of Sluice, as commands work on it: beside what runs of it, not through it. */
 export interface Installation {
   ports: Ports;
+  /** What only one on AWS has. */
+  aws?: {
+    name: string;
+    region: string;
+    /** The role that the functions assume before they sign in to a cluster. */
+    clusterRoleArn: string;
+    /** Whether clusters may be on this machine: only in tests, whose functions run here. */
+    allowLoopback: boolean;
+  };
   /** Messages that no worker could deal with, by queue. */
-  deadLetters(): Record<string, number>;
+  deadLetters(): Promise<Record<string, number>>;
   close(): void;
 }
 
 const queues = ['source', 'kustomize', 'notification', 'timer'] as const;
 
 /**
- * Opens the installation in the state directory: `--dir`, else SLUICE_DIR, else `.sluice`. With `create` it may be a new one
- * (a cluster can be registered before the first start); otherwise one that is not there is an error.
+ * Opens the installation. With `create`, one on this machine may be a new one (a cluster can be registered before the first
+ * start); otherwise one that is not there is an error.
  */
-export function openInstallation(io: Io, dir: string | undefined, options: { create?: boolean } = {}): Installation {
-  const paths = statePaths(resolve(io.cwd, dir ?? io.env.SLUICE_DIR ?? defaultStateDir));
-  if (!options.create && !existsSync(paths.index))
+export async function openInstallation(
+  io: Io,
+  place: Place,
+  options: { create?: boolean } = {},
+): Promise<Installation> {
+  return place.on === 'aws'
+    ? openOnAws(io, place.name, place.region)
+    : openHere(io, place.dir, options.create ?? false);
+}
+
+function openHere(io: Io, dir: string | undefined, create: boolean): Installation {
+  const paths = statePaths(resolve(io.cwd, dir ?? defaultStateDir));
+  if (!create && !existsSync(paths.index))
     throw new CommandError(
-      `there is no installation in ${paths.root}; start one with \`sluice start\`, register a cluster with \`sluice cluster add\`, or name its directory with --dir`,
+      `there is no installation in ${paths.root}; start one with \`sluice start\`, register a cluster with \`sluice cluster add\`, or name its directory with --dir, or one on AWS with --aws`,
     );
   const ports = localPorts({ dir: paths.root, publicUrl: '', level: 'error' });
   return {
     ports,
-    deadLetters: () => Object.fromEntries(queues.map(name => [name, ports.queue.depth(`${name}-dlq`)])),
+    deadLetters: async () => Object.fromEntries(queues.map(name => [name, ports.queue.depth(`${name}-dlq`)])),
     close: () => ports.close(),
+  };
+}
+
+async function openOnAws(io: Io, name: string, region: string | undefined): Promise<Installation> {
+  const { findInstallation } = await import('../aws/cloudformation-installation.ts');
+  const found = await findInstallation(name, region);
+  // The SDK takes as long to load as all the rest of a command: only who works on AWS pays for it.
+  const { messageCounts, operatorPorts } = await import('../aws/operator-ports.ts');
+  const { logText } = await import('../reconcile/log-lines.ts');
+  const ports = operatorPorts(found, {
+    pathStyle: io.env.SLUICE_S3_PATH_STYLE === 'true',
+    log: line => io.err(logText(line)),
+    asOneself: (cluster, role) =>
+      io.err(
+        `note: cluster "${cluster}" is asked with your own credentials, since you may not assume ${role}, as the functions do`,
+      ),
+  });
+  return {
+    ports,
+    aws: {
+      name,
+      region: found.region,
+      clusterRoleArn: found.clusterRoleArn,
+      allowLoopback: io.env.SLUICE_ALLOW_LOOPBACK === 'true',
+    },
+    deadLetters: () => messageCounts(found.deadLetters, found.region),
+    close: () => {},
   };
 }
 
 /** Opens, acts, closes. */
 export async function withInstallation<T>(
   io: Io,
-  dir: string | undefined,
+  place: Place,
   act: (installation: Installation) => Promise<T>,
   options: { create?: boolean } = {},
 ): Promise<T> {
-  const installation = openInstallation(io, dir, options);
+  const installation = await openInstallation(io, place, options);
   try {
     return await act(installation);
   } finally {

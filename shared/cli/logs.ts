@@ -6,7 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseDuration } from '../api/duration.ts';
 import { parseKey } from '../api/object.ts';
 import { defaultStateDir, statePaths } from '../local/state-dir.ts';
-import { CommandError, command, dirOption, type Io, readArgs, UsageError } from './command.ts';
+import { CommandError, command, type Io, UsageError } from './command.ts';
+import { type Place, placeOf, placeOptions, readPlaceArgs } from './place.ts';
 
 export const summary = 'show what Sluice did, object by object';
 
@@ -24,11 +25,13 @@ Options:
   --name NAME          only objects of this name
   --trace ID           only what belongs to one push; Events carry the id as the annotation sluice.dev/trace
   --level LEVEL        info (default), warn or error, and what is worse
-  --since DURATION     only lines of the last 10m, 1h30m, …
+  --since DURATION     only lines of the last 10m, 1h30m, … (default: all that there are; on AWS: 1h)
   --tail N             only the last N lines that match
   -f, --follow         go on with new lines until Ctrl-C
   -o, --output FORMAT  text (default), or json: the lines as they are in the file
-  --dir DIR            state directory (default: $SLUICE_DIR, or .sluice)
+  --dir DIR            state directory of one on this machine (default: $SLUICE_DIR, or .sluice)
+  --aws [NAME][@REGION]
+                       one on AWS instead (default: $SLUICE_AWS; NAME: sluice; REGION: $AWS_REGION, or that of the profile)
 
 Examples:
   # What happened to one Kustomization
@@ -36,6 +39,9 @@ Examples:
 
   # What goes wrong, as it happens
   sluice logs --level warn --follow
+
+  # What became of a push to an installation on AWS
+  sluice logs --aws --trace 4bf92f3577b34da6a3ce929d0e0e4736
 `;
 
 const options = {
@@ -49,12 +55,12 @@ const options = {
   tail: { type: 'string' },
   follow: { type: 'boolean', short: 'f', default: false },
   output: { type: 'string', short: 'o', default: 'text' },
-  ...dirOption,
+  ...placeOptions,
 } as const;
 
 const levels = ['info', 'warn', 'error'];
-/** Fields that the text form says in words, or that only help developers. */
-const spoken = new Set(['time', 'level', 'message', 'object', 'stack']);
+/** Fields that the text form says in words, or that only help developers or CloudWatch. */
+const spoken = new Set(['time', 'level', 'message', 'object', 'stack', '_aws', 'Name']);
 
 interface Line {
   time: string;
@@ -68,35 +74,94 @@ interface Line {
 
 export function run(args: string[], io: Io): Promise<number> {
   return command('logs', help, args, io, async () => {
-    const { values } = readArgs(args, options);
-    const wanted = filterOf(values);
+    const { values } = readPlaceArgs(args, options);
+    const place = placeOf(io, values);
+    const now = Date.now();
+    const wanted = filterOf(values, now);
     const show = printer(values.output, io);
     const tail = tailOf(values.tail);
-    const { root, log } = statePaths(resolve(io.cwd, values.dir ?? io.env.SLUICE_DIR ?? defaultStateDir));
-    if (!existsSync(log)) throw new CommandError(`there is no log in ${root}; name the state directory with --dir`);
-    // What a rotation set aside comes first.
-    const kept: string[] = [];
-    for (const file of [`${log}.1`, log]) {
-      if (!existsSync(file)) continue;
-      for await (const text of linesOf(file)) {
+    const source = place.on === 'aws' ? await logOnAws(place, values, now) : logHere(io, place.dir);
+    try {
+      const kept: string[] = [];
+      for await (const text of source.lines()) {
         if (!wanted(text)) continue;
         if (tail === undefined) show(text);
         else if (kept.push(text) > 2 * tail) kept.splice(0, kept.length - tail);
       }
+      if (tail) for (const text of kept.slice(-tail)) show(text);
+      if (values.follow) await source.follow(text => wanted(text) && show(text));
+    } finally {
+      source.close();
     }
-    if (tail) for (const text of kept.slice(-tail)) show(text);
-    if (values.follow) await follow(log, text => wanted(text) && show(text));
     return 0;
   });
 }
 
-type Values = ReturnType<typeof readArgs<typeof options>>['values'];
+/** Where the lines come from. */
+interface LogSource {
+  /** Those that are there, oldest first. */
+  lines(): AsyncIterable<string>;
+  /** Those that come in after them, without end. */
+  follow(take: (text: string) => void): Promise<void>;
+  close(): void;
+}
+
+function logHere(io: Io, dir: string | undefined): LogSource {
+  const { root, log } = statePaths(resolve(io.cwd, dir ?? defaultStateDir));
+  if (!existsSync(log))
+    throw new CommandError(
+      `there is no log in ${root}; name the state directory with --dir, or an installation on AWS with --aws`,
+    );
+  return {
+    lines: async function* () {
+      // What a rotation set aside comes first.
+      for (const file of [`${log}.1`, log]) if (existsSync(file)) yield* linesOf(file);
+    },
+    follow: take => follow(log, take),
+    close: () => {},
+  };
+}
+
+/** On AWS the log can be months long, and is paid for by what is searched. */
+const awsSinceMs = 3600_000;
+
+async function logOnAws(place: Place & { on: 'aws' }, values: Values, now: number): Promise<LogSource> {
+  const { cluster, namespace, name, trace } = values;
+  const from = now - (values.since === undefined ? awsSinceMs : sinceMs(values.since));
+  const containing = [cluster, namespace, name, trace].filter(text => text !== undefined);
+  const { findInstallation } = await import('../aws/cloudformation-installation.ts');
+  const { openFunctionLogs } = await import('../aws/cloudwatch-logs.ts');
+  const { logTextOf } = await import('../aws/lambda-line.ts');
+  const { region, logGroupPrefix } = await findInstallation(place.name, place.region);
+  const logs = await openFunctionLogs(region, logGroupPrefix);
+  // Lines that come in late are looked for again, and told once.
+  const overlap = now - 60_000;
+  const seen = new Set<string>();
+  return {
+    lines: async function* () {
+      for await (const event of logs.read({ from, containing })) {
+        if (values.follow && event.time >= overlap) seen.add(event.id);
+        const text = logTextOf(event);
+        if (text !== undefined) yield text;
+      }
+    },
+    follow: async take => {
+      for await (const event of logs.follow({ from: Math.max(from, overlap), containing })) {
+        const text = seen.has(event.id) ? undefined : logTextOf(event);
+        if (text !== undefined) take(text);
+      }
+    },
+    close: () => logs.close(),
+  };
+}
+
+type Values = ReturnType<typeof readPlaceArgs<typeof options>>['values'];
 
 /** Whether a line of the file is one that was asked for. Throws a UsageError for values that mean nothing. */
-function filterOf(values: Values): (text: string) => boolean {
+function filterOf(values: Values, now: number): (text: string) => boolean {
   const least = levels.indexOf(values.level);
   if (least < 0) throw new UsageError(`--level is "${values.level}"; it has to be ${levels.join(', ')}`);
-  const from = values.since === undefined ? '' : new Date(Date.now() - sinceMs(values.since)).toISOString();
+  const from = values.since === undefined ? '' : new Date(now - sinceMs(values.since)).toISOString();
   const { cluster, kind, namespace, name, trace } = values;
   return text => {
     const line = parsed(text);

@@ -1,7 +1,8 @@
 import { resync } from '../reconcile/changes.ts';
 import { messageOfError } from '../reconcile/errors.ts';
-import { command, dirOption, type ExitCode, type Io, readArgs } from './command.ts';
+import { command, type ExitCode, type Io } from './command.ts';
 import { chosenClusters, withInstallation } from './installation.ts';
+import { placeOf, placeOptions, readPlaceArgs } from './place.ts';
 
 export const summary = 'rebuild the index from the clusters';
 
@@ -14,7 +15,9 @@ Usage:
 
 Options:
   --cluster NAME  only this cluster
-  --dir DIR       state directory (default: $SLUICE_DIR, or .sluice)
+  --dir DIR       state directory of one on this machine (default: $SLUICE_DIR, or .sluice)
+  --aws [NAME][@REGION]
+                  one on AWS instead (default: $SLUICE_AWS; NAME: sluice; REGION: $AWS_REGION, or that of the profile)
 
 Examples:
   # After the index was lost
@@ -24,12 +27,12 @@ Examples:
   sluice resync --cluster production
 `;
 
-const options = { cluster: { type: 'string' }, ...dirOption } as const;
+const options = { cluster: { type: 'string' }, ...placeOptions } as const;
 
 export function run(args: string[], io: Io): Promise<number> {
   return command('resync', help, args, io, async () => {
-    const { values } = readArgs(args, options);
-    return withInstallation(io, values.dir, async ({ ports }) => {
+    const { values } = readPlaceArgs(args, options);
+    return withInstallation(io, placeOf(io, values), async ({ ports }) => {
       let exit: ExitCode = 0;
       for (const name of await chosenClusters(ports, values.cluster)) {
         try {

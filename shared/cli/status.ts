@@ -5,9 +5,10 @@ import type { ObjectSummary } from '../ports/index.ts';
 import type { Ports } from '../ports/ports.ts';
 import { messageOfError } from '../reconcile/errors.ts';
 import { recordOf } from '../reconcile/record.ts';
-import { command, dirOption, type ExitCode, type Io, readArgs } from './command.ts';
+import { command, type ExitCode, type Io } from './command.ts';
 import { chosenClusters, withInstallation } from './installation.ts';
 import { outputFormat } from './output.ts';
+import { placeOf, placeOptions, readPlaceArgs } from './place.ts';
 import { age, oneLine, table } from './table.ts';
 
 export const summary = 'show every object of every cluster, and whether it is ready';
@@ -24,7 +25,9 @@ Options:
   --failed             only what is not ready; the exit code is 1 when there is any
   --live               ask the clusters instead of the index
   -o, --output FORMAT  table (default) or json
-  --dir DIR            state directory (default: $SLUICE_DIR, or .sluice)
+  --dir DIR            state directory of one on this machine (default: $SLUICE_DIR, or .sluice)
+  --aws [NAME][@REGION]
+                       one on AWS instead (default: $SLUICE_AWS; NAME: sluice; REGION: $AWS_REGION, or that of the profile)
 
 Examples:
   # Everything
@@ -42,7 +45,7 @@ const options = {
   failed: { type: 'boolean' },
   live: { type: 'boolean' },
   output: { type: 'string', short: 'o' },
-  ...dirOption,
+  ...placeOptions,
 } as const;
 
 interface Entry {
@@ -52,9 +55,9 @@ interface Entry {
 
 export function run(args: string[], io: Io): Promise<number> {
   return command('status', help, args, io, async () => {
-    const { values } = readArgs(args, options);
+    const { values } = readPlaceArgs(args, options);
     const format = outputFormat(values.output);
-    return withInstallation(io, values.dir, async ({ ports }) => {
+    return withInstallation(io, placeOf(io, values), async ({ ports }) => {
       const clusters = await chosenClusters(ports, values.cluster);
       const { entries, silent } = values.live
         ? await askClusters(clusters, ports, io)
