@@ -21,7 +21,11 @@ const hookPath = /^\/hook\/[^/]+$/;
  * The HTTP API of the webhook function: payload format 2.0, 413 for a body over 10 MB, 500 when the function fails or the
  * event is more than an invocation may carry, 503 when it does not answer in time. `onError` is told what the caller is not.
  */
-export function startHttpApi(webhook: Lambda, onError: (error: unknown) => void = () => {}, port = 0): Promise<Front> {
+export function startHttpApi(
+  webhook: Pick<Lambda, 'invoke'>,
+  onError: (error: unknown) => void = () => {},
+  port = 0,
+): Promise<Front> {
   return listen(port, async (request, response) => {
     const path = (request.url ?? '/').split('?', 1)[0]!;
     if (!hookPath.test(path)) return message(response, 404, 'Not Found');
@@ -63,7 +67,7 @@ function isStructured(result: unknown): result is APIGatewayProxyStructuredResul
  * head promised, because the function failed in the middle, is cut off and not ended.
  */
 export function startFunctionUrl(
-  lambda: Lambda,
+  lambda: Pick<Lambda, 'stream'>,
   onError: (error: unknown) => void = () => {},
   port = 0,
 ): Promise<Front> {

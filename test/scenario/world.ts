@@ -1,15 +1,17 @@
 /**
- * A whole installation for a test file: a cluster (the sandbox, or a real kube-apiserver), Sluice's local runtime as its
- * own process, a real Git server, endpoints that stand for chat services. Everything under one temporary folder.
+ * A whole installation for a test file: a cluster (the sandbox, or a real kube-apiserver), Sluice (the local runtime as its
+ * own process, or the bundles on servers that stand in for AWS), a real Git server, endpoints that stand for chat services.
+ * Everything under one temporary folder.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
 import { parseAllDocuments } from 'yaml';
 import type { Condition, KubeObject, TypeRef } from '../../shared/api/object.ts';
 import { connect } from '../../shared/kube/client.ts';
@@ -46,12 +48,13 @@ export interface World {
 }
 
 export interface WorldOptions {
-  /** URL of a module that the runtime's process loads first. */
+  /** URL of a module that the local runtime's process loads first. */
   preload?: string;
 }
 
-/** The local runtime, a process of its own. */
+/** Sluice: the local runtime, a process of its own, or what runs on AWS (SLUICE_TEST_RUNTIME=aws). */
 export interface Runtime {
+  /** The local runtime's state, or the logs. */
   dir: string;
   gateway: string;
   pid: number;
@@ -60,7 +63,14 @@ export interface Runtime {
   kill(): Promise<void>;
   stop(): Promise<number | null>;
   start(): Promise<void>;
+  /** Everything that is kept, other than secrets: where, and its text (latin1), unpacked where it is packed. */
+  stored(): Promise<[where: string, text: string][]>;
+  /** The end, after which it is not started again. */
+  close(): Promise<void>;
 }
+
+/** Whether scenarios run on AWS's parts. */
+export const onAws = process.env.SLUICE_TEST_RUNTIME === 'aws';
 
 const types: Record<string, TypeRef> = {
   GitRepository: { apiVersion: 'source.toolkit.fluxcd.io/v1', kind: 'GitRepository' },
@@ -104,12 +114,17 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     await Promise.all([target.stop(), git.close(), sinks.close()]);
     if (!process.env.SLUICE_TEST_KEEP) rmSync(dir, { recursive: true, force: true });
   };
-  const runtime = await startRuntime(join(dir, 'state'), target.kubeconfigFile, options).catch(async error => {
+  const starting = onAws
+    ? import('../aws/runtime.ts').then(aws =>
+        aws.startAwsRuntime({ dir: join(dir, 'state'), kubeconfig: target.kubeconfig }),
+      )
+    : startRuntime(join(dir, 'state'), target.kubeconfigFile, options);
+  const runtime = await starting.catch(async error => {
     await stopParts();
     throw error;
   });
   const close = async () => {
-    await runtime.stop();
+    await runtime.close();
     await stopParts();
   };
   const get = (kind: string, namespace: string, name: string) =>
@@ -186,9 +201,22 @@ async function startRuntime(dir: string, kubeconfig: string, options: WorldOptio
       child.kill('SIGINT');
       return gone;
     },
+    stored: async () => storedFiles(dir),
+    close: async () => void (await runtime.stop()),
   };
   await runtime.start();
   return runtime;
+}
+
+/** The files of a state directory that hold no secrets by right. */
+function storedFiles(dir: string): [string, string][] {
+  return readdirSync(dir, { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile() && !entry.parentPath.startsWith(join(dir, 'secrets')))
+    .map(({ parentPath, name }) => {
+      const bytes = readFileSync(join(parentPath, name));
+      const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
+      return [join(parentPath, name), (isGzip ? gunzipSync(bytes) : bytes).toString('latin1')];
+    });
 }
 
 /** Polls until `probe` answers something other than undefined or false. Errors of the probe end the wait at once. */
