@@ -5,7 +5,10 @@ import type { ObjectKey } from '../api/object.ts';
  * and is rebuilt by a resync. Nothing outside the adapters knows its keys.
  */
 export interface Index {
-  /** Objects whose `dueAt` lies before `before` (epoch ms), oldest first, at most `limit`. */
+  /**
+   * Objects whose `dueAt` lies before `before` (epoch ms), oldest first, at most `limit`. What other processes have written
+   * within the last seconds may not be seen yet.
+   */
   due(before: number, limit: number): Promise<ObjectKey[]>;
   /** Objects that named `key` in their `refs`. */
   dependentsOf(key: ObjectKey): Promise<ObjectKey[]>;
@@ -17,7 +20,7 @@ export interface Index {
   /** Writes the whole record, replacing what it named before; leaves the mark of the last start alone. */
   putObject(object: IndexedObject): Promise<void>;
   removeObject(key: ObjectKey): Promise<void>;
-  /** All objects, of one cluster or of all. */
+  /** All objects, of one cluster or of all that are registered. */
   objects(cluster?: string): AsyncIterable<IndexedObject>;
   /** Moves the due time only; no effect on an object that is not indexed. */
   setDue(key: ObjectKey, dueAt: number): Promise<void>;

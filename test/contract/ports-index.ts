@@ -49,6 +49,10 @@ function object(name: string, more: Partial<IndexedObject> = {}): IndexedObject 
   };
 }
 
+function registration(name: string): ClusterRecord {
+  return { name, access: { type: 'kubeconfig', secret: `s-${name}`, context: 'c' }, changes: 'sweep', addedAt: 7 };
+}
+
 const names = (keys: ObjectKey[]) => keys.map(({ name }) => name);
 
 async function all(index: Index, cluster?: string): Promise<string[]> {
@@ -124,6 +128,7 @@ function objects(implementation: Implementation<Index>): void {
     test('listing follows all pages, of one cluster or of all', async () => {
       const { port } = current();
       await port.clear();
+      for (const name of ['east', 'west']) await port.addCluster(registration(name));
       for (let i = 0; i < 450; i++)
         await port.putObject(object(`n${i}`, { key: key(`n${i}`, { cluster: i % 3 === 0 ? 'west' : 'east' }) }));
       assert.equal((await all(port)).length, 450);
@@ -190,12 +195,7 @@ function marks(implementation: Implementation<Index>): void {
 function clusters(implementation: Implementation<Index>): void {
   describe('clusters', () => {
     const current = opened(implementation);
-    const record = (name: string): ClusterRecord => ({
-      name,
-      access: { type: 'kubeconfig', secret: `s-${name}`, context: 'c' },
-      changes: 'sweep',
-      addedAt: 7,
-    });
+    const record = registration;
 
     test('a name is taken once; removing takes all of the cluster along, and nothing else', async () => {
       const { port } = current();

@@ -1,0 +1,37 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { sdkSettings } from './sdk-settings.ts';
+
+/** Where DynamoDB is; what is not said, the SDK finds in the environment. */
+export interface DynamoPlace {
+  region?: string | undefined;
+  endpoint?: string | undefined;
+}
+
+/**
+ * A table on demand grows into a burst within seconds to minutes: worth some tries (each waits up to twice as long as
+ * the one before, a few seconds in all), and no more than a worker has time for.
+ */
+const maxAttempts = 6;
+
+/** The sweep moves a hundred due times at a time. */
+const maxSockets = 100;
+
+const clients = new Map<string, DynamoDBClient>();
+
+/** One client per place and process: its connections stay open from one invocation to the next. */
+export function dynamoClient(place: DynamoPlace = {}): DynamoDBClient {
+  const id = JSON.stringify([place.region, place.endpoint]);
+  let client = clients.get(id);
+  if (!client) {
+    const sockets = { keepAlive: true, maxSockets };
+    client = new DynamoDBClient({
+      ...(place.region && { region: place.region }),
+      ...(place.endpoint && { endpoint: place.endpoint }),
+      maxAttempts,
+      retryMode: 'standard',
+      requestHandler: { ...sdkSettings.requestHandler, httpAgent: sockets, httpsAgent: sockets },
+    });
+    clients.set(id, client);
+  }
+  return client;
+}
