@@ -104,7 +104,7 @@ export class EventSource {
     const messages = await queue.receive(mapping.queue, {
       max: invocations * mapping.batchSize,
       visibilitySeconds: visibilitySeconds(definition),
-      perGroup: 1,
+      perGroup: mapping.batchSize,
       lane,
     });
     if (this.#stopped) {

@@ -23,7 +23,7 @@ export type Functions = Record<FunctionName, FunctionDefinition>;
 export interface Mapping {
   queue: ReceivableQueue;
   function: FunctionName;
-  /** Messages per invocation; 1 keeps the order of a FIFO queue simple. */
+  /** Messages per invocation, also of one group; 1 keeps the order of a FIFO queue simple. */
   batchSize: number;
   /**
    * Invocations at a time, for each core; most of an invocation is waiting for others. Reads of Kustomizations that are
@@ -48,10 +48,11 @@ export const mappings: Mapping[] = [
   { queue: 'kustomize', function: 'kustomize', batchSize: 1, perCore: 24 },
   { queue: 'notification', function: 'notification', batchSize: 1, perCore: 6 },
   { queue: 'timer', function: 'timer', batchSize: 10, perCore: 1 },
-  { queue: 'source-dlq', function: 'dead-letter', batchSize: 1, perCore: 1 },
-  { queue: 'kustomize-dlq', function: 'dead-letter', batchSize: 1, perCore: 1 },
-  { queue: 'notification-dlq', function: 'dead-letter', batchSize: 1, perCore: 1 },
-  { queue: 'timer-dlq', function: 'dead-letter', batchSize: 1, perCore: 1 },
+  // Several at a time: a message that is kept there would otherwise hide those behind it in its group.
+  { queue: 'source-dlq', function: 'dead-letter', batchSize: 10, perCore: 1 },
+  { queue: 'kustomize-dlq', function: 'dead-letter', batchSize: 10, perCore: 1 },
+  { queue: 'notification-dlq', function: 'dead-letter', batchSize: 10, perCore: 1 },
+  { queue: 'timer-dlq', function: 'dead-letter', batchSize: 10, perCore: 1 },
 ];
 
 /**

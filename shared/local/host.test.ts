@@ -103,6 +103,22 @@ test('what fails comes again, and is given up after three times; its group goes 
   assert.ok(begun.indexOf('good 1') > begun.indexOf('bad 3'));
 });
 
+test('what is kept in a dead-letter queue does not hide what was given up after it, of the same group', async t => {
+  const dir = scratch();
+  const file = join(dir, 'notes');
+  let ahead = 0;
+  const host = await startTestHost(t, { dir, clock: { now: () => Date.now() + ahead } });
+  await host.ports.queue.send([
+    message('g', { act: 'fail', file, label: 'kept', reluctant: 1_000_000 }),
+    message('g', { act: 'fail', file, label: 'told' }),
+  ]);
+  await until('the second is told', () => {
+    ahead += 1000;
+    return linesOf(file).some(line => line.startsWith('dead told'));
+  });
+  await until('the second is gone', () => host.ports.queue.depth('source-dlq') === 1);
+});
+
 test('a thread that crashes is replaced, and what it held is done by another', async t => {
   const dir = scratch();
   const file = join(dir, 'notes');
