@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { Agent, request } from 'node:http';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -40,6 +40,22 @@ export class FunctionError extends Error {
 /** Bytes of a synchronous invocation's event, and of its buffered answer (Lambda quotas; the emulator has the same number). */
 export const maxPayloadBytes = 6_291_556;
 
+/**
+ * Runs the command that follows, and kills it when the other end of descriptor 3 is closed, as it is when this process has
+ * ended, even by kill -9. The runtime client ends by itself when the emulator is gone.
+ */
+const endWithLifeline =
+  '"$@" </dev/null 3<&- & pid=$!; { read -r _ <&3; kill -9 $pid; } >/dev/null 2>&1 & reader=$!; wait $pid; code=$?; kill $reader; exit $code';
+
+/** Temporary folders of the environments that run. */
+const folders = new Set<string>();
+process.once('exit', () => folders.forEach(removeFolder));
+
+function removeFolder(folder: string): void {
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  folders.delete(folder);
+}
+
 /** An environment takes one invocation at a time: a second one at the same time makes the emulator panic. */
 export class LambdaWorker {
   readonly #options: WorkerOptions;
@@ -47,6 +63,7 @@ export class LambdaWorker {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
   readonly #address: Address;
   readonly #process: ChildProcess;
+  readonly #ended: Promise<void>;
   #requestId: string | undefined;
   /** What the emulator said last, for errors. */
   #last: string[] = [];
@@ -57,6 +74,7 @@ export class LambdaWorker {
     this.#address = address;
     this.#folder = folder;
     this.#process = this.#spawn();
+    this.#ended = new Promise(resolve => this.#process.once('close', () => resolve()));
   }
 
   /** Starts the emulator. The function itself is loaded with the first invocation. */
@@ -84,44 +102,32 @@ export class LambdaWorker {
 
   /** Kills the function's own process, as when it runs out of memory; false when it is not there. */
   kill(): boolean {
-    const pids = childrenOf(this.#process.pid!);
-    for (const pid of pids) process.kill(pid, 'SIGKILL');
-    return pids.length > 0;
+    const pids = descendantsOf(this.#process.pid!).filter(pid => programOf(pid) === process.execPath);
+    return pids.filter(killIfThere).length > 0;
   }
 
   async close(): Promise<void> {
     this.#agent.destroy();
-    process.removeListener('exit', this.#atExit);
-    if (!this.gone) {
-      const gone = new Promise(resolve => this.#process.once('exit', resolve));
-      // The emulator first, so that it starts no second runtime; the client ends by itself when nobody answers it, at the latest.
-      const pids = childrenOf(this.#process.pid!);
-      this.#process.kill('SIGKILL');
-      for (const pid of pids) killIfThere(pid);
-      await gone;
-    }
-    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 });
-  }
-
-  readonly #atExit = (): void => {
-    const pids = childrenOf(this.#process.pid!);
-    this.#process.kill('SIGKILL');
+    const pids = this.gone ? [] : descendantsOf(this.#process.pid!);
+    (this.#process.stdio[3] as Socket).destroy();
     for (const pid of pids) killIfThere(pid);
-    rmSync(this.#folder, { recursive: true, force: true });
-  };
+    await this.#ended;
+    removeFolder(this.#folder);
+  }
 
   #spawn(): ChildProcess {
     const { name, rie, ric, folder, onLine, onInit } = this.#options;
     const { host, api, emulator } = this.#address;
     const child = spawn(
-      rie,
+      'sh',
       [
-        ...['--runtime-api-address', `${host}:${api}`, '--runtime-interface-emulator-address', `${host}:${emulator}`],
+        ...['-c', endWithLifeline, 'sh', rie, '--runtime-api-address', `${host}:${api}`],
+        ...['--runtime-interface-emulator-address', `${host}:${emulator}`],
         ...[process.execPath, ric, 'index.handler'],
       ],
-      { cwd: folder, env: this.#environment(), stdio: ['ignore', 'pipe', 'pipe'] },
+      { cwd: folder, env: this.#environment(), stdio: ['ignore', 'pipe', 'pipe', 'pipe'] },
     );
-    child.stdout.on(
+    child.stdout!.on(
       'data',
       lineReader(text => {
         const line = parseStdout(name, text, this.#requestId);
@@ -129,7 +135,7 @@ export class LambdaWorker {
         else if (line?.type === 'start') this.#requestId = line.requestId;
       }),
     );
-    child.stderr.on(
+    child.stderr!.on(
       'data',
       lineReader(text => {
         this.#last = [...this.#last.slice(-5), text];
@@ -137,8 +143,9 @@ export class LambdaWorker {
         if (line?.type === 'init') onInit(line.milliseconds);
       }),
     );
+    child.stdio[3]!.on('error', () => undefined);
     child.on('error', error => this.#last.push(String(error)));
-    process.once('exit', this.#atExit);
+    folders.add(this.#folder);
     return child;
   }
 
@@ -264,21 +271,31 @@ function canConnect({ host, emulator }: Address): Promise<boolean> {
   });
 }
 
-/** Process ids, by whichever of the parent's threads they were started. */
-function childrenOf(pid: number): number[] {
+/** Ids of the processes under a process, by whichever of its threads they were started. */
+function descendantsOf(pid: number): number[] {
   try {
-    return readdirSync(`/proc/${pid}/task`).flatMap(thread =>
+    const children = readdirSync(`/proc/${pid}/task`).flatMap(thread =>
       readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number),
     );
+    return children.flatMap(child => [child, ...descendantsOf(child)]);
   } catch {
     return [];
   }
 }
 
-function killIfThere(pid: number): void {
+/** What a process was started as. */
+function programOf(pid: number): string | undefined {
   try {
-    process.kill(pid, 'SIGKILL');
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0];
   } catch {
-    // It has ended by itself.
+    return undefined;
+  }
+}
+
+function killIfThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 'SIGKILL');
+  } catch {
+    return false;
   }
 }

@@ -1,0 +1,53 @@
+/** The functions of an installation, and the environment that the stack would give them. */
+import { type FunctionName, functions } from '../../shared/local/functions.ts';
+import { kubectlPath } from '../../shared/manifests/layer.ts';
+import { type FunctionLine, type Lambda, startLambda } from './lambda.ts';
+import { installLambda } from './lambda-programs.ts';
+import { bundles } from './runtime-bundles.ts';
+
+/** Environments per function at most: the machine has few cores, and each is a process. */
+const concurrency: Record<FunctionName, number> = {
+  webhook: 2,
+  artifact: 1,
+  source: 2,
+  kustomize: 3,
+  notification: 2,
+  timer: 1,
+  schedule: 1,
+  'dead-letter': 1,
+};
+
+export interface RuntimeFunctionsOptions {
+  /** What all functions are given: names and addresses of the installation, and where its servers are. */
+  env: Record<string, string>;
+  /** Seconds at most; the deployed time-outs are longer than a test waits for the message of a worker that died. */
+  timeoutSeconds: number;
+  onLine(line: FunctionLine): void;
+}
+
+export type RuntimeFunctions = Record<FunctionName, Lambda>;
+
+/** Nothing runs until it is invoked. */
+export async function startFunctions(options: RuntimeFunctionsOptions): Promise<RuntimeFunctions> {
+  const [folders, programs, kubectl] = await Promise.all([bundles(), installLambda(), kubectlPath()]);
+  const start = (name: FunctionName): Lambda =>
+    startLambda({
+      ...programs,
+      name,
+      folder: folders[name]!,
+      // The layer, which brings kubectl on Lambda, is not here.
+      env: { ...options.env, ...(name === 'kustomize' && { SLUICE_KUBECTL: kubectl }) },
+      timeoutSeconds: Math.min(functions[name].timeoutSeconds, options.timeoutSeconds),
+      memoryMb: 512,
+      concurrency: concurrency[name],
+      onLine: options.onLine,
+    });
+  return Object.fromEntries(
+    Object.keys(functions).map(name => [name, start(name as FunctionName)]),
+  ) as RuntimeFunctions;
+}
+
+/** Invocations at a time that a queue's event source may ask of a function. */
+export function concurrencyOf(name: FunctionName): number {
+  return concurrency[name];
+}
