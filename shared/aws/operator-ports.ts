@@ -1,12 +1,17 @@
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { registeredClusters } from '../kube/registered.ts';
+import { systemClock } from '../ports/clock.ts';
+import type { Metrics } from '../ports/metrics.ts';
 import type { Ports } from '../ports/ports.ts';
 import { type LogLine, makeLog } from '../reconcile/log-lines.ts';
 import { awsError } from './aws-error.ts';
-import { awsPorts } from './aws-ports.ts';
 import type { FoundInstallation } from './cloudformation-installation.ts';
+import { DynamoIndex } from './dynamo-index.ts';
 import { operatorAccess } from './operator-access.ts';
+import { S3Store } from './s3-store.ts';
 import { sdkSettings } from './sdk-settings.ts';
+import { SecretsManager } from './secrets-manager.ts';
+import { SqsQueue } from './sqs-queue.ts';
 
 export interface OperatorOptions {
   /** Address the bucket by path; see AwsOptions. */
@@ -19,16 +24,30 @@ export interface OperatorOptions {
 
 /**
  * The ports of an installation on AWS for someone who works on it from outside, with AWS credentials of their own: those of the
- * functions, but for how clusters are signed in to and where the log goes.
+ * functions, but for how clusters are signed in to, and that nothing is measured, and logged only what goes wrong.
  */
 export function operatorPorts(found: FoundInstallation, options: OperatorOptions): Ports {
-  const ports = awsPorts({ ...found, pathStyle: options.pathStyle ?? false });
-  const { index, secrets, clock } = ports;
+  const clock = systemClock;
+  const { region } = found;
+  const index = new DynamoIndex({ table: found.table, clock, region });
+  const secrets = new SecretsManager({ prefix: `sluice/${found.name}/`, clock, region });
   const clusters = registeredClusters(index, secrets, {
     eks: async (name, access) => operatorAccess(name, access, clock, role => options.asOneself(name, role)),
   });
-  return { ...ports, clusters, log: makeLog(options.log, clock, 'error') };
+  return {
+    store: new S3Store({ bucket: found.bucket, pathStyle: options.pathStyle ?? false, region }),
+    queue: new SqsQueue({ urls: found.queues, region }),
+    index,
+    secrets,
+    clusters,
+    clock,
+    artifactsUrl: found.artifactsUrl,
+    log: makeLog(options.log, clock, 'error'),
+    metrics: unmeasured,
+  };
 }
+
+const unmeasured: Metrics = { record: () => {}, with: () => unmeasured };
 
 /** How many messages wait in each of the queues, by what the queues are called here: those that someone works on just now, too. */
 export async function messageCounts(urls: Record<string, string>, region: string): Promise<Record<string, number>> {

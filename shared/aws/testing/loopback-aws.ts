@@ -158,6 +158,12 @@ export class LoopbackAws {
           cluster: { arn: `arn:aws:eks:eu-west-1:${account}:cluster/${asked.name}`, ...cluster },
         });
       }
+      case 'DescribeAccessEntry': {
+        const principalArn = asked.principalArn!;
+        if (!this.entries.has(principalArn))
+          return refusal(404, 'ResourceNotFoundException', 'The specified principalArn could not be found.');
+        return JSON.stringify({ accessEntry: { principalArn } });
+      }
       case 'CreateAccessEntry': {
         const principal = asked.principalArn!;
         if (this.entries.has(principal))
@@ -206,6 +212,7 @@ export function sessionArn(role: string, session: string): string {
 
 function eksOperation(method: string, path: string[]): string {
   if (method === 'GET' && path.length === 2) return 'DescribeCluster';
+  if (method === 'GET' && path[2] === 'access-entries' && path.length === 4) return 'DescribeAccessEntry';
   if (method === 'POST' && path[2] === 'access-entries')
     return path[4] === 'access-policies' ? 'AssociateAccessPolicy' : 'CreateAccessEntry';
   return `${method} ${path.join('/')}`;
