@@ -1,41 +1,94 @@
-import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
-import { AttributeType, Billing, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+import { AttributeType, Billing, ProjectionType, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import { AccountPrincipal, Role } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { BlockPublicAccess, Bucket, BucketEncryption } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
+import type { Config } from '../config-schema.ts';
+
+/** Path of the functions' roles: the cluster role, and roles of other accounts, trust them by it. */
+export function rolePath(name: string): string {
+  return `/sluice/${name}/`;
+}
 
 /**
- * What must outlive every update: artifacts and the index. A stack of its own, so that no change of the functions can take
- * them along; both stay when the stack is deleted.
+ * What must outlive every update: artifacts, the index, and the role that clusters admit. A stack of its own, so that no
+ * change of the functions can take them along; bucket, table and key stay when the stack is deleted.
  */
 export class StateStack extends Stack {
+  readonly key: Key;
   readonly artifacts: Bucket;
   readonly index: TableV2;
+  readonly clusterRole: Role;
 
-  constructor(scope: Construct, id: string, props: StackProps = {}) {
-    super(scope, id, props);
-    const key = new Key(this, 'Key', {
+  constructor(scope: Construct, id: string, config: Config, props: StackProps = {}) {
+    super(scope, id, { ...props, terminationProtection: true });
+    this.key = new Key(this, 'Key', {
       enableKeyRotation: true,
-      description: 'Encrypts the artifacts of Sluice',
+      description: `Encrypts the artifacts of Sluice (${config.name})`,
+      removalPolicy: RemovalPolicy.RETAIN,
     });
-    this.artifacts = new Bucket(this, 'Artifacts', {
+    this.artifacts = this.#bucket();
+    this.index = this.#table(config);
+    this.clusterRole = this.#role(config);
+    new CfnOutput(this, 'KeyArn', { value: this.key.keyArn });
+  }
+
+  /**
+   * Without versions: an artifact is named by its digest and never changes, and what is deleted was replaced long ago or is
+   * fetched again; kept versions would only cost.
+   */
+  #bucket(): Bucket {
+    return new Bucket(this, 'Artifacts', {
       encryption: BucketEncryption.KMS,
-      encryptionKey: key,
+      encryptionKey: this.key,
       bucketKeyEnabled: true,
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       enforceSSL: true,
+      minimumTLSVersion: 1.2,
       removalPolicy: RemovalPolicy.RETAIN,
-      lifecycleRules: [{ abortIncompleteMultipartUploadAfter: Duration.days(1) }],
+      lifecycleRules: [
+        { id: 'unfinished-uploads', abortIncompleteMultipartUploadAfter: Duration.days(1) },
+        // The schedule deletes sooner (a day, a week); these are for when it cannot.
+        { id: 'kept-webhooks', prefix: 'pending/', expiration: Duration.days(3) },
+        { id: 'kept-builds', prefix: 'builds/', expiration: Duration.days(14) },
+      ],
     });
-    this.index = new TableV2(this, 'Index', {
+  }
+
+  #table(config: Config): TableV2 {
+    return new TableV2(this, 'Index', {
       partitionKey: { name: 'pk', type: AttributeType.STRING },
       sortKey: { name: 'sk', type: AttributeType.STRING },
+      globalSecondaryIndexes: [
+        {
+          indexName: 'due',
+          partitionKey: { name: 'dueShard', type: AttributeType.NUMBER },
+          sortKey: { name: 'dueAt', type: AttributeType.NUMBER },
+          projectionType: ProjectionType.KEYS_ONLY,
+        },
+      ],
       billing: Billing.onDemand(),
       encryption: TableEncryptionV2.awsManagedKey(),
-      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      pointInTimeRecoverySpecification: {
+        pointInTimeRecoveryEnabled: true,
+        recoveryPeriodInDays: config.retention.recovery,
+      },
       timeToLiveAttribute: 'expiresAt',
       deletionProtection: true,
       removalPolicy: RemovalPolicy.RETAIN,
+    });
+  }
+
+  /**
+   * Who the functions are for clusters: one role, so that a cluster needs one access entry. It may do nothing in AWS; signing in
+   * to EKS needs no permission. Here, because an entry knows the very role, and not another of the same name.
+   */
+  #role(config: Config): Role {
+    const roles = `arn:${this.partition}:iam::${this.account}:role${rolePath(config.name)}*`;
+    return new Role(this, 'ClusterRole', {
+      description: `Signs in to clusters for the functions of Sluice (${config.name})`,
+      assumedBy: new AccountPrincipal(this.account).withConditions({ ArnLike: { 'aws:PrincipalArn': roles } }),
     });
   }
 }
