@@ -154,12 +154,15 @@ async function notify(notifying: Notifying): Promise<void> {
     await ports.index.forget(mark);
     if (!(error instanceof PostFailed)) throw error;
     const delay = error.retry ? delayAfter(attempt, error.retryAfter) : undefined;
+    ports.metrics.record({
+      message: delay === undefined ? 'notification failed' : 'notification failed; it is sent again',
+      level: 'warn',
+      figures: { NotificationFailures: 1 },
+      fields: { ...eventFields(event), alert: `${namespace}/${name}`, error: error.message, ...(delay && { delay }) },
+      // Said by the complaint, which also its owner reads.
+      figuresOnly: delay === undefined,
+    });
     if (delay !== undefined) {
-      eventLog(event, ports).warn('notification failed; it is sent again', {
-        alert: `${namespace}/${name}`,
-        error: error.message,
-        delay,
-      });
       await notifyLater({ type: 'notify', event, alert: { namespace, name }, attempt: attempt + 1 }, delay, ports);
       return;
     }
@@ -190,10 +193,6 @@ async function post({ cluster, event, alert, ports, options }: Notifying): Promi
     await complain(cluster, metadataConflict(alert, conflicts), event.trace, ports);
   const access = await readAccess(cluster, provider);
   const timeoutMs = provider.spec.timeout ? parseDuration(provider.spec.timeout) : defaultTimeoutMs;
-  const log = eventLog(event, ports).with({
-    alert: `${namespace}/${alert.metadata.name}`,
-    provider: provider.metadata.name,
-  });
   try {
     const outgoing = type.encode(fluxEvent(event, metadata), access.destination);
     const limit = Math.min(timeoutMs, options.timeLeft);
@@ -207,7 +206,17 @@ async function post({ cluster, event, alert, ports, options }: Notifying): Promi
     if (!(error instanceof PostFailed)) throw error;
     throw new PostFailed(masked(error.message, access.secrets), error);
   }
-  log.info('notification sent', { severity: event.severity, reason: event.reason });
+  ports.metrics.record({
+    message: 'notification sent',
+    figures: { NotificationsSent: 1 },
+    fields: {
+      ...eventFields(event),
+      alert: `${namespace}/${alert.metadata.name}`,
+      provider: provider.metadata.name,
+      severity: event.severity,
+      reason: event.reason,
+    },
+  });
 }
 
 async function readProvider(cluster: Cluster, alert: Alert): Promise<Provider> {
@@ -244,8 +253,12 @@ function metadataConflict(alert: Alert, conflicts: Record<string, string[]>): Co
 }
 
 function eventLog(event: ToolkitEvent, ports: Ports): Log {
+  return ports.log.with(eventFields(event));
+}
+
+function eventFields(event: ToolkitEvent): Record<string, unknown> {
   const { kind, namespace, name } = event.involvedObject;
-  return ports.log.with({ trace: event.trace, cluster: event.cluster, object: `${kind}/${namespace}/${name}` });
+  return { trace: event.trace, cluster: event.cluster, object: `${kind}/${namespace}/${name}` };
 }
 
 function once<T>(read: () => Promise<T>): () => Promise<T> {
