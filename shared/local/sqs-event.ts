@@ -39,7 +39,7 @@ const BatchResponse = z.object({ batchItemFailures: z.array(z.object({ itemIdent
  * Which messages of a batch were not handled, read from a function's answer as Lambda reads it: nothing at all means
  * success; an answer that names no known message, or is malformed, fails the whole batch.
  */
-export function failedOf(response: unknown, messages: ReceivedMessage[]): Set<string> {
+export function failedOf(response: unknown, messages: Pick<ReceivedMessage, 'id'>[]): Set<string> {
   const all = new Set(messages.map(({ id }) => id));
   if (response === undefined || response === null) return new Set();
   if (typeof response === 'object' && (response as { batchItemFailures?: unknown }).batchItemFailures == null)
