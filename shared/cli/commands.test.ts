@@ -192,9 +192,13 @@ const unreachable = stringify({
   contexts: [
     { name: 'main', context: { cluster: 'c', user: 'u' } },
     { name: 'lost', context: { cluster: 'absent', user: 'u' } },
+    { name: 'plugin', context: { cluster: 'c', user: 'plugin' } },
   ],
   clusters: [{ name: 'c', cluster: { server: 'http://127.0.0.1:1' } }],
-  users: [{ name: 'u', user: { token: 'very-secret-token' } }],
+  users: [
+    { name: 'u', user: { token: 'very-secret-token' } },
+    { name: 'plugin', user: { exec: { apiVersion: 'client.authentication.k8s.io/v1', command: 'no-such-plugin' } } },
+  ],
 });
 
 describe('sluice cluster', () => {
@@ -216,7 +220,7 @@ describe('sluice cluster', () => {
       'a context that is not there',
       ['add', 'prod', '--kubeconfig', 'config', '--context', 'x'],
       1,
-      /no context "x"; it has main, lost/,
+      /no context "x"; it has main, lost, plugin/,
     ],
     [
       'a context without its cluster',
@@ -229,6 +233,12 @@ describe('sluice cluster', () => {
       ['add', 'prod', '--kubeconfig', 'config'],
       1,
       /API server of "prod" \(http:\/\/127.0.0.1:1\) does not answer/,
+    ],
+    [
+      'an exec plugin that is not there',
+      ['add', 'prod', '--kubeconfig', 'config', '--context', 'plugin'],
+      1,
+      /^error: cannot sign in as user "plugin" of the kubeconfig: exec plugin "no-such-plugin" is not installed/,
     ],
     ['an unknown way of changes', ['add', 'prod', '--kubeconfig', 'config', '--changes', 'push'], 2, /sweep or watch/],
     ['two ways', ['add', 'prod', '--eks', 'main', '--kubeconfig', 'config'], 2, /two ways/],
