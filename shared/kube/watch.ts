@@ -28,17 +28,18 @@ const sweepSeconds = 30;
  * that are not lost: the cursor moves only to what was seen, and the next sweep goes on there. (A quiet kind's cursor
  * stays valid: the server forgets only events that newer ones of the same kind push out. Bookmarks move it when they
  * come, but the server sends none for a kind at rest, so they cannot mark the end.) Without a cursor, or with one the
- * server no longer knows, lists everything.
+ * server no longer knows, lists everything. Throws the reason of `signal` once that is aborted.
  */
 export async function sweep<T extends KubeObject = KubeObject>(
   cluster: Cluster,
   type: TypeRef,
   cursor: string | undefined,
-  options: { quietMs?: number } & Selection = {},
+  options: { quietMs?: number; signal?: AbortSignal } & Selection = {},
 ): Promise<Sweep<T>> {
-  const { quietMs = 500, ...selection } = options;
+  const { quietMs = 500, signal, ...selection } = options;
   if (cursor === undefined) return relist(cluster, type, selection);
   const closing = new AbortController();
+  const ending = signal ? AbortSignal.any([signal, closing.signal]) : closing.signal;
   let timer: NodeJS.Timeout | undefined;
   const restart = () => {
     clearTimeout(timer);
@@ -50,7 +51,7 @@ export async function sweep<T extends KubeObject = KubeObject>(
     for await (const event of cluster.watch<T>(type, {
       ...selection,
       resourceVersion: cursor,
-      signal: closing.signal,
+      signal: ending,
       timeoutSeconds: sweepSeconds,
       onOpen: restart,
     })) {
@@ -58,6 +59,8 @@ export async function sweep<T extends KubeObject = KubeObject>(
       next = event.object.metadata.resourceVersion ?? next;
       if (event.type !== 'BOOKMARK') events.push(event);
     }
+    // Cut off from outside, it says nothing about whether there was more.
+    signal?.throwIfAborted();
   } catch (error) {
     if (isTooOld(error)) return relist(cluster, type, selection);
     throw error;
