@@ -3,23 +3,15 @@
  * is escaped (so `..`, an empty segment, a NUL or a backslash are only names), and the file that holds an object is
  * marked, so that the objects `a` and `a/b` can exist together.
  */
+import { KeyRefused, maxKeyBytes } from '../ports/store-keys.ts';
 
 /** First character of a file's name that holds an object; escaped segments never have it. */
 const mark = '=';
 
-/** A key that no path can hold. */
-export class KeyRefused extends Error {
-  readonly code = 'InvalidKey';
-  constructor(message: string) {
-    super(message);
-    this.name = 'KeyRefused';
-  }
-}
-
 /** Path of the object, relative to the root, with `/`. */
 export function pathOfKey(key: string): string {
-  if (key === '' || Buffer.byteLength(key) > 1024)
-    throw new KeyRefused(`an object key has 1 to 1024 bytes, this one has ${Buffer.byteLength(key)}`);
+  if (key === '' || Buffer.byteLength(key) > maxKeyBytes)
+    throw new KeyRefused(`an object key has 1 to ${maxKeyBytes} bytes, this one has ${Buffer.byteLength(key)}`);
   const segments = key.split('/').map(escapeSegment);
   const name = segments.pop()!;
   return [...segments, mark + name].join('/');

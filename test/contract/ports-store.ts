@@ -31,6 +31,39 @@ async function read(store: Store, key: string): Promise<Buffer | undefined> {
   return object && (await buffer(object.body));
 }
 
+const oddKeys = [
+  'k',
+  'k/k',
+  'k//k',
+  '../k',
+  '../../../../etc/k',
+  'k/../../k',
+  'k/.k',
+  './k',
+  'k\\k',
+  'k%2Fk',
+  'a b+c',
+  '=k',
+  '=/6b',
+  'k\u0001\n\r<&>"',
+  'ключ 🚀',
+  '/k',
+  'k/',
+];
+
+/** Of the keys, in their order, those that the implementation can have beside the earlier ones. */
+function possible(implementation: Implementation<Store>, keys: string[]): string[] {
+  if (!implementation.noneBelowAnother) return keys;
+  const taken: string[] = [];
+  for (const key of keys)
+    if (!taken.some(other => other.startsWith(`${key}/`) || key.startsWith(`${other}/`))) taken.push(key);
+  return taken;
+}
+
+function inOrder(keys: string[]): string[] {
+  return keys.toSorted((x, y) => Buffer.compare(Buffer.from(x), Buffer.from(y)));
+}
+
 async function keysUnder(store: Store, prefix: string): Promise<string[]> {
   const keys: string[] = [];
   for await (const { key } of store.list(prefix)) keys.push(key);
@@ -51,7 +84,7 @@ function objects(implementation: Implementation<Store>): void {
       const info = await port.head('a/b/c.tar.gz');
       assert.equal(info?.size, 5);
       assert.ok(Math.abs(info!.lastModified - Date.now()) < 60_000);
-      for (const absent of ['a', 'a/b', 'a/b/c', 'a/b/c.tar.gz/d']) {
+      for (const absent of ['a', 'a/b', 'a/b/c', 'a/b/c.tar.gz/d', 'z']) {
         assert.equal(await port.get(absent), undefined);
         assert.equal(await port.head(absent), undefined);
       }
@@ -78,24 +111,37 @@ function objects(implementation: Implementation<Store>): void {
 
     test('keys are only names: none leads out of the store, and no two are one', async () => {
       const { port } = current();
-      const keys = [
-        'k',
-        'k/k',
-        'k//k',
-        '../k',
-        '../../../../etc/k',
-        'k/../../k',
-        './k',
-        'k\\k',
-        'k%2Fk',
-        '=k',
-        'ключ 🚀',
-        'k/',
-      ];
+      await port.delete(await keysUnder(port, ''));
+      const keys = possible(implementation, oddKeys);
       for (const key of keys) await port.put(key, Buffer.from(key));
       for (const key of keys) assert.equal((await read(port, key))?.toString(), key);
+      assert.deepEqual(await keysUnder(port, ''), inOrder(keys));
+      for (const prefix of ['k', 'k/', 'k/.', '../', '.', '=', 'k//', 'a b+'])
+        assert.deepEqual(await keysUnder(port, prefix), inOrder(keys.filter(key => key.startsWith(prefix))), prefix);
       await port.delete(keys);
       for (const key of keys) assert.equal(await port.head(key), undefined);
+    });
+
+    test('names that no key can have are refused', async () => {
+      const { port } = current();
+      for (const key of ['', 'k'.repeat(1025), 'k\uD800']) {
+        const refused = { code: 'InvalidKey' };
+        await assert.rejects(port.put(key, Buffer.from('x')), refused);
+        await assert.rejects(port.get(key), refused);
+        await assert.rejects(port.head(key), refused);
+        await assert.rejects(port.delete([key]), refused);
+      }
+    });
+
+    test('a reader that stops half-way disturbs nobody', async () => {
+      const { port } = current();
+      await port.put('half', Buffer.alloc(4_000_000, 'h'));
+      for (let i = 0; i < 60; i++) {
+        const { body } = (await port.get('half'))!;
+        if (i % 2) await new Promise(resolve => body.once('data', resolve));
+        body.destroy();
+      }
+      assert.equal((await read(port, 'half'))?.length, 4_000_000);
     });
 
     test('50 MB from a file and from memory, read back in pieces', async t => {
@@ -134,9 +180,9 @@ function listing(implementation: Implementation<Store>): void {
 
     test('byte order of the keys, by any prefix', async () => {
       const { port } = current();
-      const keys = ['a', 'a!', 'a/b', 'a/b/c', 'a/b0', 'a0', 'b', 'é', '𝔘', '\uFFFD'];
-      for (const key of keys) await port.put(key, Buffer.from('x'));
-      const ordered = keys.toSorted((x, y) => Buffer.compare(Buffer.from(x), Buffer.from(y)));
+      const keys = ['a/b/c', 'a', 'a!', 'a/b', 'a/b0', 'a0', 'b', 'é', '𝔘', '\uFFFD'];
+      const ordered = inOrder(possible(implementation, keys));
+      for (const key of ordered.toReversed()) await port.put(key, Buffer.from('x'));
       assert.deepEqual(await keysUnder(port, ''), ordered);
       for (const prefix of ['a', 'a/', 'a/b', 'a/b/', 'none'])
         assert.deepEqual(
@@ -151,6 +197,13 @@ function listing(implementation: Implementation<Store>): void {
       for (let i = 0; i < keys.length; i += 50)
         await Promise.all(keys.slice(i, i + 50).map(key => port.put(key, Buffer.from('x'))));
       assert.deepEqual(await keysUnder(port, 'page/'), keys.toSorted());
+      const [first] = keys.toSorted();
+      for await (const { key } of port.list('page/')) {
+        assert.equal(key, first);
+        break;
+      }
+      await port.delete(keys.slice(1));
+      assert.deepEqual(await keysUnder(port, 'page/'), [keys[0]]);
     });
   });
 }

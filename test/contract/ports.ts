@@ -13,6 +13,8 @@ export interface Implementation<Port> {
   name: string;
   /** A fresh, empty one. */
   open(): Promise<Opened<Port>>;
+  /** Of a store: an object's key cannot go on below another's (`a`, `a/b`), as S3's can: a server that keeps them as files. */
+  noneBelowAnother?: true;
   /**
    * Tests by their names that cannot hold here, and why: where a server that stands in for AWS differs from AWS. Each holds
    * on another implementation.
