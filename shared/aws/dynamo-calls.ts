@@ -16,6 +16,8 @@ import {
   TransactWriteItemsCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
+import { Limiter } from '../kube/limiter.ts';
+import { maxSockets } from './dynamo-client.ts';
 import { contended, dynamoError, isConflict, isRefused } from './dynamo-errors.ts';
 import type { ItemKey } from './dynamo-table.ts';
 
@@ -61,6 +63,8 @@ export function backOff(tries: number): Promise<unknown> {
 export class DynamoCalls {
   readonly table: string;
   readonly #client: DynamoDBClient;
+  /** The SDK counts the time that a request waits for a connection against the time to make one. */
+  readonly #line = new Limiter(maxSockets);
 
   constructor(client: DynamoDBClient, table: string) {
     this.#client = client;
@@ -156,7 +160,7 @@ export class DynamoCalls {
   async #write(send: () => Promise<unknown>): Promise<Written> {
     for (let tries = 0; ; tries++) {
       try {
-        await send();
+        await this.#line.run(send);
         return { held: true };
       } catch (error) {
         if (isRefused(error))
@@ -170,7 +174,7 @@ export class DynamoCalls {
 
   async #asked<Answer>(what: 'read' | 'write', send: () => Promise<Answer>): Promise<Answer> {
     try {
-      return await send();
+      return await this.#line.run(send);
     } catch (error) {
       throw dynamoError(error, this.#doing(what), this.table);
     }
@@ -231,18 +235,16 @@ async function inBatches<T>(all: T[], size: number, act: (batch: T[]) => Promise
   await eachOf(batches, batchesAtOnce, act);
 }
 
-/** Acts on each, so many at a time; the first that fails ends it. */
+/** Acts on each, so many at a time. The first that fails ends it; then it waits for those under way, so that none is left behind. */
 export async function eachOf<T>(all: Iterable<T>, atOnce: number, act: (one: T) => Promise<void>): Promise<void> {
   const iterator = all[Symbol.iterator]();
-  let failed = false;
+  const errors: unknown[] = [];
   const work = async () => {
-    for (let next = iterator.next(); !next.done && !failed; next = iterator.next())
-      await act(next.value).catch(error => {
-        failed = true;
-        throw error;
-      });
+    for (let next = iterator.next(); !next.done && errors.length === 0; next = iterator.next())
+      await act(next.value).catch(error => errors.push(error));
   };
   await Promise.all(Array.from({ length: atOnce }, work));
+  if (errors.length > 0) throw errors[0];
 }
 
 /** An item's key as DynamoDB takes it. */

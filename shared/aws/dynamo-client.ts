@@ -13,8 +13,8 @@ export interface DynamoPlace {
  */
 const maxAttempts = 6;
 
-/** The sweep moves a hundred due times at a time. */
-const maxSockets = 100;
+/** Requests under way at a time. The sweep moves a hundred due times at once. */
+export const maxSockets = 100;
 
 const clients = new Map<string, DynamoDBClient>();
 
