@@ -18,8 +18,8 @@ export interface LogQuery {
   from: number;
   /** Epoch ms after the newest line; all when absent. */
   to?: number;
-  /** Texts that every line contains. Only some can be asked of CloudWatch: whoever reads the lines looks again. */
-  containing?: string[];
+  /** A text that every line contains, so that fewer are sent. Not all can be asked of CloudWatch: the reader looks again. */
+  containing?: string | undefined;
 }
 
 /** The logs of an installation's functions. */
@@ -72,7 +72,7 @@ async function groupsOf(client: CloudWatchLogsClient, prefix: string): Promise<s
 /** The lines of one group; CloudWatch gives them by time. */
 async function* linesOf(client: CloudWatchLogsClient, group: string, query: LogQuery): AsyncGenerator<LogEvent> {
   const { paginateFilterLogEvents } = await import('@aws-sdk/client-cloudwatch-logs');
-  const pattern = patternOf(query.containing ?? []);
+  const pattern = patternOf(query.containing);
   const asked = {
     logGroupName: group,
     startTime: Math.max(0, query.from),
@@ -93,12 +93,9 @@ function toEvent({ eventId, timestamp, message }: FilteredLogEvent, from: string
   return { id: eventId ?? '', time: timestamp ?? 0, text: (message ?? '').trimEnd(), from };
 }
 
-/** Terms in quotes, all of which have to be there; those with characters that have a meaning in patterns are left out. */
-function patternOf(texts: string[]): string {
-  return texts
-    .filter(text => /^[\w./-]+$/.test(text))
-    .map(text => `"${text}"`)
-    .join(' ');
+/** A term in quotes; none for a text with characters that have a meaning in patterns. */
+function patternOf(text: string | undefined): string | undefined {
+  return text !== undefined && /^[\w./-]+$/.test(text) ? `"${text}"` : undefined;
 }
 
 /** Lines of several logs as of one: by time. Holds no more than the pages that are being read. */

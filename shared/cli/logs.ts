@@ -128,7 +128,7 @@ const awsSinceMs = 3600_000;
 async function logOnAws(place: Place & { on: 'aws' }, values: Values, now: number): Promise<LogSource> {
   const { cluster, namespace, name, trace } = values;
   const from = now - (values.since === undefined ? awsSinceMs : sinceMs(values.since));
-  const containing = [cluster, namespace, name, trace].filter(text => text !== undefined);
+  const containing = trace ?? name ?? namespace ?? cluster;
   const { findInstallation } = await import('../aws/cloudformation-installation.ts');
   const { openFunctionLogs } = await import('../aws/cloudwatch-logs.ts');
   const { logTextOf } = await import('../aws/lambda-line.ts');
