@@ -10,7 +10,9 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildBinaries } from './apiserver/build.ts';
 import { installAws } from './aws/install.ts';
+import { shareBundles } from './aws/runtime-bundles.ts';
 import { sharedEnvironment, startAwsServers } from './aws/servers.ts';
+import { onAwsToo } from './scenario/on-aws.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const args = process.argv.slice(2);
@@ -65,16 +67,17 @@ process.on('exit', killGroup);
 
 function suite(): string[] {
   const found = (...patterns: string[]) => patterns.flatMap(pattern => globSync(pattern, { cwd: root })).sort();
-  if (onAws) return found('test/aws/**/*.test.ts');
+  if (onAws) return [...found('test/aws/**/*.test.ts'), ...onAwsToo(found('test/scenario/**/*.test.ts'))];
   if (args.includes('--apiserver')) return found('test/scenario/**/*.test.ts', 'test/contract/**/*.test.ts');
   const all = found('shared/**/*.test.ts', 'functions/**/*.test.ts', 'infra/**/*.test.ts', 'test/**/*.test.ts');
   return all.filter(file => !file.startsWith('test/aws/'));
 }
 
-/** The environment of tests on AWS: the servers, which end with this process. */
+/** The environment of tests on AWS: the servers and the functions' bundles, which end with this process. */
 async function prepareAws(): Promise<Record<string, string>> {
   await installAws(say);
-  return { ...sharedEnvironment(await startAwsServers()), SLUICE_TEST_RUNTIME: 'aws' };
+  const [servers, bundles] = await Promise.all([startAwsServers(), shareBundles()]);
+  return { ...sharedEnvironment(servers), ...bundles, SLUICE_TEST_RUNTIME: 'aws' };
 }
 
 function killGroup(): void {

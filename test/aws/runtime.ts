@@ -70,7 +70,7 @@ export async function startAwsRuntime(options: AwsRuntimeOptions): Promise<AwsRu
   const servers = await startAwsServers();
   // The SDK of this process is to find the servers as the functions' own does.
   Object.assign(process.env, servers.env);
-  const installed = await install(servers, options.visibilitySeconds ?? 30);
+  const installed = await install(servers, options.visibilitySeconds ?? 150);
   const { name, bucket, table, queues } = installed;
   const ports = awsPorts({
     name,
@@ -165,7 +165,7 @@ class RunningRuntime implements AwsRuntime {
     const url = await startFunctionUrl(artifact, onError('artifact'), this.#ports.url);
     const functions = await startFunctions({
       env: this.#environment(url.url),
-      timeoutSeconds: this.#options.timeoutSeconds ?? 20,
+      timeoutSeconds: this.#options.timeoutSeconds ?? 120,
       onLine: line => this.#line(line),
     });
     started = functions;
