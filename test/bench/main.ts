@@ -1,13 +1,15 @@
 /**
- * `npm run bench [-- --apiserver] [--counts 100,500,1000] [--only push,fleet,failing,unchanged,interval,memory] [--json FILE]`
+ * `npm run bench [-- --apiserver] [--counts 100,500,1000] [--only push,fleet,failing,unchanged,interval,memory,cold] [--json FILE]`
  *
  * Measures the whole path on this machine, by default on the sandbox, with --apiserver on a real kube-apiserver. Prints a
- * table, and JSON with --json. Times vary with the machine: quote ratios of figures of one run.
+ * table, and JSON with --json. `cold`, the bundles' cold starts, runs on servers that stand in for AWS, and only when it is
+ * asked for. Times vary with the machine: quote ratios of figures of one run.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { buildBinaries } from '../apiserver/build.ts';
 import { openWorld } from '../scenario/world.ts';
+import { benchColdStart } from './cold-start.ts';
 import { benchFailing, benchFleet, benchInterval, benchUnchanged } from './fleet.ts';
 import { benchMemory } from './memory.ts';
 import { benchPush } from './push.ts';
@@ -53,6 +55,10 @@ if (only.has('unchanged'))
 if (only.has('interval'))
   for (const count of counts) await measure(`${count} at their interval`, world => benchInterval(world, count));
 if (only.has('memory')) await measure('memory', benchMemory);
+if (only.has('cold')) {
+  console.error('measuring cold starts …');
+  figures.push(...(await benchColdStart()));
+}
 
 const target = values.apiserver ? 'kube-apiserver' : 'sandbox';
 printTable(target, figures);

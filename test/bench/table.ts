@@ -2,7 +2,7 @@
 export interface Figure {
   name: string;
   value: number;
-  unit: 's' | 'CPU-s' | 'MiB' | 'calls' | '×';
+  unit: 's' | 'ms' | 'CPU-s' | 'MiB' | 'calls' | '×';
 }
 
 /** Prints the figures as an aligned table. */

@@ -1,0 +1,72 @@
+import { readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { awsPorts } from '../shared/aws/aws-ports.ts';
+import type { Ports } from '../shared/ports/ports.ts';
+
+const url = z.url({ protocol: /^https?$/ });
+
+/** What the stack sets for every function (infra/constructs). */
+const Config = z.object({
+  /** Name of the installation: heads the names of its secrets. */
+  SLUICE_NAME: z.string().min(1),
+  SLUICE_BUCKET: z.string().min(1),
+  SLUICE_TABLE: z.string().min(1),
+  SLUICE_SOURCE_QUEUE_URL: url,
+  SLUICE_KUSTOMIZE_QUEUE_URL: url,
+  SLUICE_NOTIFICATION_QUEUE_URL: url,
+  SLUICE_TIMER_QUEUE_URL: url,
+  /** Base URL of the artifact function; those that make no artifacts have none. */
+  SLUICE_ARTIFACTS_URL: url.transform(text => text.replace(/\/+$/, '')).optional(),
+  /** For S3-compatible servers that know buckets by path only. */
+  SLUICE_S3_PATH_STYLE: z.stringbool().default(false),
+  /** Whether users' addresses may lead to the machine itself; only for tests, whose servers are there. */
+  SLUICE_ALLOW_LOOPBACK: z.stringbool().default(false),
+  /** Requests under way at a time to one cluster, from this process. */
+  SLUICE_CLUSTER_REQUESTS: z.coerce.number().int().min(1).optional(),
+  SLUICE_LOG_LEVEL: z.enum(['info', 'warn', 'error']).default('info'),
+});
+
+/** What an invocation that was killed left behind; it outlives the process, and would fill the disk. */
+function clearTemporary(): void {
+  const folder = tmpdir();
+  for (const entry of readdirSync(folder))
+    if (entry.startsWith('sluice-')) rmSync(join(folder, entry), { recursive: true, force: true });
+}
+
+let made: Ports | undefined;
+
+/**
+ * `#ports` of the functions on AWS, as the environment asks for them. Made once per process and shared by all its
+ * invocations, so that connections stay open between them; every line of this one tells `requestId`. On one machine,
+ * ports-local.ts stands in its place.
+ */
+export async function ports(requestId?: string): Promise<Ports> {
+  made ??= compose(process.env);
+  if (requestId === undefined) return made;
+  return { ...made, log: made.log.with({ requestId }), metrics: made.metrics.with({ requestId }) };
+}
+
+function compose(env: NodeJS.ProcessEnv): Ports {
+  const config = Config.safeParse(env);
+  if (!config.success) throw new Error(`the environment is not as it should be:\n${z.prettifyError(config.error)}`);
+  const { data } = config;
+  clearTemporary();
+  return awsPorts({
+    name: data.SLUICE_NAME,
+    bucket: data.SLUICE_BUCKET,
+    table: data.SLUICE_TABLE,
+    queues: {
+      source: data.SLUICE_SOURCE_QUEUE_URL,
+      kustomize: data.SLUICE_KUSTOMIZE_QUEUE_URL,
+      notification: data.SLUICE_NOTIFICATION_QUEUE_URL,
+      timer: data.SLUICE_TIMER_QUEUE_URL,
+    },
+    artifactsUrl: data.SLUICE_ARTIFACTS_URL ?? '',
+    pathStyle: data.SLUICE_S3_PATH_STYLE,
+    refuseLoopback: !data.SLUICE_ALLOW_LOOPBACK,
+    level: data.SLUICE_LOG_LEVEL,
+    clusterRequests: data.SLUICE_CLUSTER_REQUESTS,
+  });
+}
