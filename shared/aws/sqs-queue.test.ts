@@ -183,6 +183,8 @@ describe('what SQS refuses for good', () => {
       );
       return true;
     });
+    const asked = sqs.calls.flatMap(({ Entries }) => Entries.map(({ MessageBody }) => MessageBody));
+    assert.equal(asked.filter(body => body === '4').length, 1, 'it is not asked again');
     const taken = sqs.taken(urls.kustomize);
     assert.deepEqual(sorted(taken), [
       ['g0', ['0', '3', '6']],

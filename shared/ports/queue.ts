@@ -7,7 +7,10 @@ export interface QueueMessage {
   queue: QueueName;
   /** Message group: messages of one group are delivered in order, never two at a time. Adapters hash what SQS refuses. */
   group: string;
-  /** Deduplication id: a second message with the same id within five minutes is dropped. Carries the delivery or the time. */
+  /**
+   * Deduplication id: a second message of the group with the same id within five minutes is dropped (one of another group may
+   * be: on one machine it is, on AWS it is not). Carries the delivery or the time.
+   */
   dedup: string;
   /** At most 1 MiB of UTF-8. */
   body: string;
