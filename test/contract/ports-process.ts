@@ -3,7 +3,7 @@
  * Prints one line per finished step, so that the parent knows what was acknowledged before it killed the process.
  */
 import { Buffer } from 'node:buffer';
-import type { Index, QueuePort, Store } from './ports.ts';
+import type { Index, QueuePort, Secrets, Store } from './ports.ts';
 
 const [module, argument, task, ...rest] = process.argv.slice(2) as [string, string, string, ...string[]];
 const port = await (await import(module)).open(argument);
@@ -66,6 +66,11 @@ async function register(index: Index): Promise<void> {
   }
 }
 
+/** Creates the secrets race/0 … race/n-1 with its own name in them; says its name and which it won. */
+async function createSecrets(secrets: Secrets, name: string, count: number): Promise<void> {
+  for (let i = 0; i < count; i++) if (await secrets.create(`race/${i}`, name)) process.stdout.write(`${name}${i}\n`);
+}
+
 const tasks: Record<string, () => Promise<void>> = {
   send: () => send(port, rest[0]!),
   drain: () => drain(port),
@@ -73,6 +78,7 @@ const tasks: Record<string, () => Promise<void>> = {
   create: () => create(port, rest[0]!, Number(rest[1])),
   overwrite: () => overwrite(port),
   claim: () => claim(port, Number(rest[0])),
+  secrets: () => createSecrets(port, rest[0]!, Number(rest[1])),
   register: () => register(port),
 };
 await tasks[task]!();

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Implementation, Opened, Secrets } from './ports.ts';
+import { runProcess } from './run-process.ts';
 
 /** The contract of the secrets. */
 export function secretsContract(implementation: Implementation<Secrets>): void {
@@ -37,8 +38,45 @@ export function secretsContract(implementation: Implementation<Secrets>): void {
 
     test('names are only names', async () => {
       const { port } = current;
-      for (const name of ['cluster/east', 'cluster', '../up', '..']) await port.put(name, name);
-      for (const name of ['cluster/east', 'cluster', '../up', '..']) assert.equal(await port.get(name), name);
+      const names = ['cluster/east', 'cluster', '../up', '..', 'Cluster', 'a b', 'a=20b', 'a%20b', '=', '/', 'ключ 🚀'];
+      for (const name of names) await port.put(name, name);
+      const other = await current.again();
+      for (const name of names) assert.equal(await other.get(name), name);
+      for (const name of names) await port.delete(name);
+      for (const name of names) assert.equal(await port.get(name), undefined);
+    });
+
+    test('what was deleted can be made again, at once', async () => {
+      const { port, again } = current;
+      for (let i = 0; i < 3; i++) {
+        assert.equal(await port.create('again', `created ${i}`), true);
+        assert.equal(await port.get('again'), `created ${i}`);
+        await port.put('again', `put ${i}`);
+        assert.equal(await port.get('again'), `put ${i}`);
+        assert.equal(await (await again()).get('again'), `put ${i}`);
+        await port.delete('again');
+        assert.equal(await port.get('again'), undefined);
+      }
+    });
+
+    test('racing puts leave one of their values', async () => {
+      const { port, again } = current;
+      const other = await again();
+      const values = Array.from({ length: 8 }, (_, n) => `value ${n}`);
+      await Promise.all(values.map((value, n) => (n % 2 ? port : other).put('puts', value)));
+      assert.ok(values.includes((await (await again()).get('puts'))!));
+    });
+
+    test('of racing creates in several processes one wins each', async () => {
+      const count = 20;
+      const racers = ['A', 'B', 'C'].map(name => runProcess(current, 'secrets', name, String(count)));
+      await Promise.all(racers.map(racer => racer.finished()));
+      const won = racers.flatMap(racer => racer.lines);
+      assert.deepEqual(
+        won.map(line => Number(line.slice(1))).toSorted((x, y) => x - y),
+        Array.from({ length: count }, (_, i) => i),
+      );
+      for (const line of won) assert.equal(await current.port.get(`race/${line.slice(1)}`), line[0]);
     });
   });
 }
