@@ -91,13 +91,14 @@ export function unwrap(schema: z.core.$ZodType | undefined): z.core.$ZodType | u
   return inner;
 }
 
-/** The option whose name takes the fewest changes of letters, when that is few enough to be a slip. */
+/** The option whose name takes the fewest changes of letters, when that is few enough to be a slip, or begins as the word does. */
 export function nearest(word: string, options: readonly string[]): string | undefined {
   const scored = options
     .map(option => ({ option, distance: distance(word.toLowerCase(), option.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance);
   const best = scored[0];
-  return best && best.distance <= Math.max(1, Math.floor(word.length / 3)) ? best.option : undefined;
+  if (best && best.distance <= Math.max(1, Math.floor(word.length / 3))) return best.option;
+  return word.length < 3 ? undefined : options.find(option => option.toLowerCase().startsWith(word.toLowerCase()));
 }
 
 /** Levenshtein's distance. */

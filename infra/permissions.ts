@@ -19,23 +19,21 @@ export class Permissions {
     this.#config = config;
   }
 
-  /** The index: a function that writes reads, too. Only the command line scans, and only to clear it. */
+  /** The index. Who writes reads, too. Scans and batches of deletions are the command line's, which clears it. */
   index(access: 'read' | 'write'): PolicyStatement[] {
     const { tableArn } = this.#state.index;
-    const read = ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:Query'];
-    const write = [
-      'dynamodb:PutItem',
-      'dynamodb:UpdateItem',
-      'dynamodb:DeleteItem',
-      'dynamodb:BatchWriteItem',
-      'dynamodb:ConditionCheckItem',
-    ];
+    const read = ['dynamodb:GetItem', 'dynamodb:Query'];
+    const write = ['dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem', 'dynamodb:ConditionCheckItem'];
     return [allow('Index', access === 'read' ? read : [...read, ...write], [tableArn])];
   }
 
-  /** The index of what comes due. */
+  /** What comes due: the secondary index says which, the table whether that is still so. */
   due(): PolicyStatement[] {
-    return [allow('Due', ['dynamodb:Query'], [`${this.#state.index.tableArn}/index/due`])];
+    const { tableArn } = this.#state.index;
+    return [
+      allow('Due', ['dynamodb:Query'], [`${tableArn}/index/due`]),
+      allow('StillDue', ['dynamodb:BatchGetItem'], [tableArn]),
+    ];
   }
 
   /**

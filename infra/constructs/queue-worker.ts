@@ -54,7 +54,7 @@ export class WorkerQueue extends Construct {
 
 /**
  * Feeds a function from a queue. `batchSize` 1 keeps the order of a FIFO queue simple: a message that fails holds up those
- * of its own object, and nothing else.
+ * of its own object, and nothing else. Where order does not matter (timers, dead letters), a batch may be more.
  */
 export function feed(
   target: LambdaFunction,

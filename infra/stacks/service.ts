@@ -92,7 +92,7 @@ export class ServiceStack extends Stack {
       });
       feed(this.functions.get('dead-letter'), deadLetters, {
         id: `From${pascalCase(key)}`,
-        batchSize: 1,
+        batchSize: 10,
         maxConcurrency: limit('dead-letter'),
       });
     }
