@@ -53,6 +53,7 @@ const codes: Record<string, AwsCode> = {
   NotAuthorized: 'AccessDenied',
   KmsAccessDenied: 'AccessDenied',
   KmsThrottled: 'Throttled',
+  ProvisionedThroughputExceededException: 'Throttled',
   RequestLimitExceeded: 'Throttled',
   RequestThrottled: 'Throttled',
   ThrottledException: 'Throttled',
@@ -60,6 +61,7 @@ const codes: Record<string, AwsCode> = {
   ThrottlingException: 'Throttled',
   TooManyRequestsException: 'Throttled',
   InternalFailure: 'Unreachable',
+  InternalServerError: 'Unreachable',
   ServerException: 'Unreachable',
   ServiceUnavailable: 'Unreachable',
   // What answered is not AWS.

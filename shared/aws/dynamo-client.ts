@@ -8,10 +8,10 @@ export interface DynamoPlace {
 }
 
 /**
- * A table on demand grows into a burst within seconds to minutes: worth some tries (each waits up to twice as long as
- * the one before, a few seconds in all), and no more than a worker has time for.
+ * Waits 0.5, 1 and 2 seconds when DynamoDB is over a limit: a table on demand grows into a burst in about that time. What
+ * lasts longer goes back to the queue, and comes again when the worker is not kept busy by waiting.
  */
-const maxAttempts = 6;
+const maxAttempts = 4;
 
 /** Requests under way at a time. The sweep moves a hundred due times at once. */
 export const maxSockets = 100;
