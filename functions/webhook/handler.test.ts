@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -50,7 +50,27 @@ describe('functions/webhook', () => {
     const body = Buffer.alloc(3 * 1024 * 1024 + 1, 0x80).toString('base64');
     const answer = await call({ body, isBase64Encoded: true });
     assert.equal(answer.statusCode, 413);
-    assert.equal(answer.body, 'the body has 3145729 bytes; at most 3145728 are taken\n');
+    assert.match(String(answer.body), /^the body has 3145729 bytes; at most 3145728 are taken/);
+  });
+
+  it('refuses a body over the limit before anything is made of it, and keeps nothing', async () => {
+    const limit = 3 * 1024 * 1024;
+    // Broken JSON to a path that is none and to one that is unknown: neither is looked at.
+    for (const rawPath of ['/hook/x', path]) {
+      const answer = await call({ rawPath, body: `{${'é'.repeat(limit / 2)}` });
+      assert.equal(answer.statusCode, 413);
+      assert.match(String(answer.body), /^the body has 3145729 bytes;.*push events only\n$/);
+      const log = readFileSync(join(dir, 'logs', 'sluice.log'), 'utf8');
+      const lines = log.split('\n').filter(line => line.includes(String(answer.headers?.['x-sluice-trace'])));
+      assert.equal(lines.length, 1);
+      assert.match(lines[0]!, /too large.*3145729/);
+      assert.doesNotMatch(lines[0]!, /hook\/|a-token/);
+    }
+    for (const queue of ['source', 'kustomize', 'notification', 'timer'] as const)
+      assert.equal(local.queue.depth(queue), 0, queue);
+    for await (const object of local.store.list('')) assert.fail(`${object.key} was kept`);
+    const answer = await call({ body: 'x'.repeat(limit) });
+    assert.equal(answer.statusCode, 404, 'the limit itself is taken');
   });
 
   it('keeps what came for a cluster that is away, byte for byte, and no token', async () => {

@@ -30,8 +30,11 @@ export interface ReceiveOptions extends DeliveryOptions {
  * request that cannot be handed over now is kept and answered 202; no push is lost because a cluster is away.
  */
 export async function receiveHook(hook: IncomingHook, ports: Ports, options: ReceiveOptions): Promise<HookAnswer> {
-  if (hook.body.length > maxHookBody)
-    return { status: 413, message: `the body has ${hook.body.length} bytes; at most ${maxHookBody} are taken` };
+  if (hook.body.length > maxHookBody) {
+    // Whatever it told of is lost, so it is said; not at which path, since whoever knows that may call.
+    ports.log.warn('webhook refused: its body is too large', { trace: hook.trace, bytes: hook.body.length });
+    return { status: 413, message: tooLarge(hook.body.length) };
+  }
   if (!isWebhookPath(hook.path)) return { status: 404, message: notFound };
   const { receivers, unknown } = await findReceivers(hook.path, ports);
   const request = liveRequest(hook.body, hook.headers);
@@ -46,6 +49,10 @@ export async function receiveHook(hook: IncomingHook, ports: Ports, options: Rec
     ...unknown.map(cluster => keep(hook, cluster, 'its Receivers are not known yet', ports)),
   ]);
   return combine(answers);
+}
+
+function tooLarge(bytes: number): string {
+  return `the body has ${bytes} bytes; at most ${maxHookBody} are taken (3 MiB, as by Flux): have the webhook send push events only`;
 }
 
 /** A cluster that hangs must not hold the worker until that is killed: the message would end in the dead-letter queue. */
