@@ -33,13 +33,17 @@ export function run(args: string[], io: Io): Promise<number> {
   return command('check', help, args, io, async () => {
     const { values } = readPlaceArgs(args, options);
     return withInstallation(io, placeOf(io, values), async installation => {
-      const { ports } = installation;
+      const { aws, ports } = installation;
       let bad = false;
       const show = (findings: Finding[]) => {
         for (const { level, text } of findings) io.out(`${marks[level]} ${text}`);
         bad ||= findings.some(finding => finding.level === 'bad');
       };
       const clusters = await chosenClusters(ports, values.cluster);
+      if (aws) {
+        io.out(`installation ${aws.name}@${aws.region}`);
+        show([{ level: 'good', text: `webhooks are taken at ${aws.webhookUrl}` }]);
+      }
       const found = await Promise.all(clusters.map(name => checkCluster(name, ports)));
       for (const [position, name] of clusters.entries()) {
         io.out(`cluster ${name}`);
@@ -57,6 +61,6 @@ async function checkQueues(installation: Installation): Promise<Finding[]> {
   if (given.length === 0) return [{ level: 'good', text: 'no message was given up' }];
   return given.map(([queue, count]) => ({
     level: 'bad',
-    text: `${count} ${count === 1 ? 'message' : 'messages'} of the queue ${queue} could not be worked on after three tries; the log says why`,
+    text: `${count} ${count === 1 ? 'message' : 'messages'} of the queue ${queue} could not be worked on after three tries; the log says why (\`sluice logs --level error\`)`,
   }));
 }

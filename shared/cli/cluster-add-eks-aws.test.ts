@@ -166,7 +166,7 @@ describe('cluster add --eks for an installation on AWS', () => {
     aws.entries.set(foreign, [policy]);
     const { eks, notes } = await reach({ roleArn: foreign });
     assert.equal(eks.roleArn, foreign);
-    assert.match(notes, /their role has to be allowed to assume it/);
+    assert.match(notes, /their roles have to be allowed to assume it/);
   });
 });
 

@@ -86,5 +86,5 @@ async function entryFor(request: Located, cluster: EksCluster, eks: Eks, roleArn
 }
 
 function otherRole(roleArn: string): string {
-  return `the functions sign in as ${roleArn}: their role has to be allowed to assume it (option clusters of the stack, docs/aws.md), and its trust policy has to name their role`;
+  return `the functions sign in as ${roleArn}: their roles have to be allowed to assume it (option clusters of the stack, docs/aws.md), and its trust policy has to let them`;
 }

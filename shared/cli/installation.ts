@@ -13,6 +13,7 @@ export interface Installation {
   aws?: {
     name: string;
     region: string;
+    webhookUrl: string;
     /** The role that the functions assume before they sign in to a cluster. */
     clusterRoleArn: string;
     /** Whether clusters may be on this machine: only in tests, whose functions run here. */
@@ -72,6 +73,7 @@ async function openOnAws(io: Io, name: string, region: string | undefined): Prom
     aws: {
       name,
       region: found.region,
+      webhookUrl: found.webhookUrl,
       clusterRoleArn: found.clusterRoleArn,
       allowLoopback: io.env.SLUICE_ALLOW_LOOPBACK === 'true',
     },
