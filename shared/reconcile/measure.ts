@@ -1,7 +1,7 @@
 import { keyString } from '../api/object.ts';
 import type { Figures } from '../ports/metrics.ts';
 import type { Log } from '../ports/ports.ts';
-import { messageOfError } from './errors.ts';
+import { messageOfError, truncate } from './errors.ts';
 import type { Outcome } from './outcome.ts';
 import type { Attempt } from './subject.ts';
 import type { WorkItem } from './work-item.ts';
@@ -57,6 +57,9 @@ function figuresOf({ item, ports }: Attempt, startedAt: number, failed: boolean)
   };
 }
 
+/** Characters of a text that others have written: a line with metrics must stay below 256 KiB. */
+const longest = 10_000;
+
 function fieldsOf(item: WorkItem): Record<string, unknown> {
   return { object: keyString(item), trace: item.trace, reason: item.reason };
 }
@@ -65,5 +68,6 @@ function detailsOf(outcome: Outcome): Record<string, unknown> {
   if (outcome.type === 'requeue') return {};
   if (outcome.type === 'done' || outcome.type === 'waiting') return { code: outcome.reason };
   const stack = outcome.error instanceof Error ? outcome.error.stack : undefined;
-  return { code: outcome.reason, error: outcome.message, ...(stack ? { stack } : {}) };
+  const error = truncate(outcome.message, longest);
+  return { code: outcome.reason, error, ...(stack ? { stack: truncate(stack, longest) } : {}) };
 }
