@@ -8,6 +8,7 @@ import {
   backOff,
   type Change,
   type DynamoCalls,
+  eachOf,
   type Item,
   maxActions,
   textOf,
@@ -18,6 +19,8 @@ import { fits, type ItemKey, keyOfObject, linkAt, objectAt, startedAt } from './
 
 /** How often a write begins anew because another one of the same object was faster. */
 const maxRaces = 12;
+/** When many objects are removed. */
+const transactionsAtOnce = 8;
 
 /**
  * Writes objects together with their links. What must always hold: a record's links are all in the table before the record
@@ -63,34 +66,30 @@ export class DynamoObjects {
     }
   }
 
-  /** Removes an object that was just read. */
-  async removeFound(item: Item): Promise<void> {
-    const key = keyOfObject(at(item));
-    if (!(await this.#exchange({ key, at: at(item), links: [] }, item))) await this.remove(key);
+  /** Removes objects that were just read, as many in a transaction as fit. */
+  async removeFound(items: Item[]): Promise<void> {
+    const found = items.map(item => ({ item, target: { key: keyOfObject(at(item)), at: at(item), links: [] } }));
+    const plans = found.map(({ item, target }) => ({ key: target.key, actions: plan(target, item).actions }));
+    await eachOf(inTransactions(plans), transactionsAtOnce, async group => {
+      const actions = group.flatMap(each => each.actions);
+      if (actions.length <= maxActions && (await this.#calls.transact(actions))) return;
+      // One has more links than fit, or was written meanwhile.
+      for (const { key } of group) await this.remove(key);
+    });
   }
 
   /** Puts the target in the place of what was found; false when somebody else did so meanwhile, and nothing was written. */
   async #exchange(target: Target, found: Item | undefined): Promise<boolean> {
-    const before = linksBefore(found);
-    const had = new Set(before.certain ? before.links : []);
-    const wanted = new Set(target.links);
-    const added = target.links.filter(link => !had.has(link)).map(link => linkAt(link, target.key));
-    const dropped = before.links.filter(link => !wanted.has(link)).map(link => linkAt(link, target.key));
-    const condition = standing(found && textOf(found, 'links'));
-    const puts = added.map((link): Action => ({ type: 'put', at: link }));
-    const deletes = dropped.map((link): Action => ({ type: 'delete', at: link }));
-    const actions = [...end(target, condition), ...puts, ...deletes];
-    if (actions.length > maxActions) {
-      const all = [...new Set([...before.links, ...target.links])];
-      return this.#inSteps(target, { condition, all, puts, deletes });
-    }
+    const planned = plan(target, found);
+    const { actions } = planned;
+    if (actions.length > maxActions) return this.#inSteps(target, planned);
     const [only, more] = actions;
     // A transaction costs twice as much.
     if (only?.type === 'update' && !more) return (await this.#calls.update(only.at, only)).held;
     return this.#calls.transact(actions);
   }
 
-  async #inSteps(target: Target, steps: Steps): Promise<boolean> {
+  async #inSteps(target: Target, steps: Plan): Promise<boolean> {
     const claim = `claim#${randomUUID()}`;
     if (!(await this.#claim(target, claim, steps))) return false;
     const claimed = standing(claim);
@@ -107,7 +106,7 @@ export class DynamoObjects {
     return true;
   }
 
-  async #claim(target: Target, claim: string, { condition, all }: Steps): Promise<boolean> {
+  async #claim(target: Target, claim: string, { condition, all }: Plan): Promise<boolean> {
     const gone = target.object ? '' : ' REMOVE #record, #dueAt, #dueShard';
     const claimed = await this.#calls.update(target.at, {
       update: `SET #links = :links, #pending = :pending${gone}`,
@@ -136,12 +135,43 @@ interface Target {
   object?: IndexedObject;
 }
 
-interface Steps {
+/** What has to be written for a target. */
+interface Plan {
+  /** All of it, for one transaction. */
+  actions: Action[];
+  /** That all is as it was found. */
   condition: Condition;
   /** All links that may be there, from the first step to the last. */
   all: string[];
   puts: Action[];
   deletes: Action[];
+}
+
+function plan(target: Target, found: Item | undefined): Plan {
+  const before = linksBefore(found);
+  const had = new Set(before.certain ? before.links : []);
+  const wanted = new Set(target.links);
+  const action = (type: 'put' | 'delete') => (link: string) => ({ type, at: linkAt(link, target.key) });
+  const puts = target.links.filter(link => !had.has(link)).map(action('put'));
+  const deletes = before.links.filter(link => !wanted.has(link)).map(action('delete'));
+  const condition = standing(found && textOf(found, 'links'));
+  const all = [...new Set([...before.links, ...target.links])];
+  return { actions: [...end(target, condition), ...puts, ...deletes], condition, all, puts, deletes };
+}
+
+/** In order, as many at a time as fit in a transaction; one that does not fit stands alone. */
+function inTransactions<P extends { actions: Action[] }>(plans: P[]): P[][] {
+  const groups: P[][] = [];
+  let room = 0;
+  for (const each of plans) {
+    if (each.actions.length > room) {
+      groups.push([]);
+      room = maxActions;
+    }
+    groups.at(-1)!.push(each);
+    room -= each.actions.length;
+  }
+  return groups;
 }
 
 type Condition = Required<Pick<Change, 'condition'>> & Pick<Change, 'values'>;

@@ -47,7 +47,7 @@ export async function forgetAll(calls: DynamoCalls, objects: DynamoObjects): Pro
 
 async function forgetItems(calls: DynamoCalls, objects: DynamoObjects, items: Item[]): Promise<void> {
   const [found, others] = [items.filter(item => isObject(at(item))), items.filter(item => !isObject(at(item)))];
-  await eachOf(found, atOnce, item => objects.removeFound(item));
+  await objects.removeFound(found);
   await calls.deleteAll(others.map(at));
 }
 

@@ -25,9 +25,8 @@ describe('a cluster of 3,000 objects', async () => {
   const source = keyOf('repo', { kind: 'GitRepository' });
   const message = `health check failed after 5m0s: ${'Deployment/apps/backend status: InProgress, '.repeat(40)}`;
   const summary = { ...indexed('x').summary, message: message.slice(0, 1900) };
-  const all = Array.from({ length: 3000 }, (_, i) =>
-    indexed(`app-${i}`, { summary, refs: [keyString(source)], dueAt: i }),
-  );
+  const refs = (i: number) => (i % 10 === 0 ? [keyString(source)] : []);
+  const all = Array.from({ length: 3000 }, (_, i) => indexed(`app-${i}`, { summary, refs: refs(i), dueAt: i }));
   const names = (objects: IndexedObject[]) => objects.map(({ key }) => keyString(key)).sort();
 
   before(async () => {
@@ -57,8 +56,8 @@ describe('a cluster of 3,000 objects', async () => {
 
   it('has all its dependents found', async () => {
     const { answer, operations } = await proxy.during(() => index.dependentsOf(source));
-    assert.equal(answer.length, 3001);
-    assert.ok(operations.length <= 2);
+    assert.equal(answer.length, 301);
+    assert.deepEqual(operations, ['Query']);
   });
 
   it('is removed whole, and alone', async () => {
