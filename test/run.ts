@@ -35,12 +35,23 @@ const awsEnvironment = onAws ? await prepareAws() : {};
 // parts each has processes of its own.
 const concurrency = availableParallelism() + (onAws ? 0 : 2);
 
+/** Of a test, and of a file. The faults on AWS's parts take their time: what a killed worker had comes back after half a minute. */
+const timeoutMs = (onAws ? 15 : 4) * 60_000;
+
 const endOfFile = new URL('./end-of-file.ts', import.meta.url).href;
 
 // In a process group of its own, so that what a test leaves behind ends with it.
 const child = spawn(
   process.execPath,
-  ['--import', endOfFile, '--test', `--test-concurrency=${concurrency}`, '--test-timeout=240000', ...flags, ...files],
+  [
+    '--import',
+    endOfFile,
+    '--test',
+    `--test-concurrency=${concurrency}`,
+    `--test-timeout=${timeoutMs}`,
+    ...flags,
+    ...files,
+  ],
   {
     cwd: root,
     stdio: 'inherit',
