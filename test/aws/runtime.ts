@@ -36,7 +36,9 @@ export interface AwsRuntimeOptions {
   timeoutSeconds?: number;
   visibilitySeconds?: number;
   /** Environment of the functions that differs, such as the address of a proxy before one of the servers. */
-  env?(servers: AwsServers): Record<string, string>;
+  env?(servers: AwsServers): Promise<Record<string, string>>;
+  /** Told of each line that a function writes. */
+  onLine?(line: FunctionLine): void;
   /** Around each invocation by a queue: to see it, or to have it twice. */
   around?(invocation: QueueInvocation, invoke: () => Promise<unknown>): Promise<unknown>;
 }
@@ -87,7 +89,8 @@ export async function startAwsRuntime(options: AwsRuntimeOptions): Promise<AwsRu
   const warn = (text: string) => Promise.reject(new Error(text));
   const stop = new AbortController();
   await installAtStart(await ports.clusters.get(clusterName), { known: false, stop: stop.signal, warn });
-  const running = new RunningRuntime(options, servers, ports, installed);
+  const env = { ...servers.env, ...(await options.env?.(servers)) };
+  const running = new RunningRuntime(options, { servers, ports, installed, env });
   await running.start();
   return running;
 }
@@ -112,6 +115,15 @@ async function makeTable(servers: AwsServers, table: string): Promise<void> {
   }
 }
 
+/** What outlives a kill. */
+interface Parts {
+  servers: AwsServers;
+  ports: Ports;
+  installed: Installed;
+  /** Of the functions, beside what names the installation. */
+  env: Record<string, string>;
+}
+
 /** What is gone with a kill. */
 interface Alive {
   functions: RuntimeFunctions;
@@ -125,6 +137,7 @@ interface Alive {
 class RunningRuntime implements AwsRuntime {
   readonly #options: AwsRuntimeOptions;
   readonly #installed: Installed;
+  readonly #env: Record<string, string>;
   #alive: Alive | undefined;
   #log = '';
   #ports = { api: 0, url: 0 };
@@ -133,11 +146,12 @@ class RunningRuntime implements AwsRuntime {
   readonly pid = process.pid;
   gateway = '';
 
-  constructor(options: AwsRuntimeOptions, servers: AwsServers, ports: Ports, installed: Installed) {
+  constructor(options: AwsRuntimeOptions, parts: Parts) {
     this.#options = options;
-    this.servers = servers;
-    this.ports = ports;
-    this.#installed = installed;
+    this.servers = parts.servers;
+    this.ports = parts.ports;
+    this.#installed = parts.installed;
+    this.#env = parts.env;
   }
 
   get dir(): string {
@@ -216,7 +230,7 @@ class RunningRuntime implements AwsRuntime {
     const { name, bucket, table, queues } = this.#installed;
     const { urls } = queues;
     return {
-      ...this.servers.env,
+      ...this.#env,
       SLUICE_NAME: name,
       SLUICE_BUCKET: bucket,
       SLUICE_TABLE: table,
@@ -225,7 +239,6 @@ class RunningRuntime implements AwsRuntime {
       SLUICE_NOTIFICATION_QUEUE_URL: urls.notification,
       SLUICE_TIMER_QUEUE_URL: urls.timer,
       SLUICE_ARTIFACTS_URL: artifactsUrl,
-      ...this.#options.env?.(this.servers),
     };
   }
 
@@ -260,7 +273,9 @@ class RunningRuntime implements AwsRuntime {
     }
   }
 
-  #line({ function: name, requestId, text, json }: FunctionLine): void {
+  #line(line: FunctionLine): void {
+    this.#options.onLine?.(line);
+    const { function: name, requestId, text, json } = line;
     this.#write(json ? { function: name, requestId, ...json } : { function: name, requestId, text });
   }
 

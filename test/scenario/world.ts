@@ -18,6 +18,7 @@ import { connect } from '../../shared/kube/client.ts';
 import { accessFromKubeconfig } from '../../shared/kube/kubeconfig.ts';
 import { type GitServer, startGitServer } from '../../shared/local/git-server.ts';
 import type { Cluster } from '../../shared/ports/cluster.ts';
+import type { AwsRuntimeOptions } from '../aws/runtime.ts';
 import { type Sinks, startSinks } from './sinks.ts';
 import { startTarget, type Target } from './target.ts';
 
@@ -50,6 +51,10 @@ export interface World {
 export interface WorldOptions {
   /** URL of a module that the local runtime's process loads first. */
   preload?: string;
+  /** Given, it runs on AWS's parts in any case, and so. */
+  aws?: Omit<AwsRuntimeOptions, 'dir' | 'kubeconfig'>;
+  /** Called when all is down. */
+  afterEnd?(): Promise<void>;
 }
 
 /** Sluice: the local runtime, a process of its own, or what runs on AWS (SLUICE_TEST_RUNTIME=aws). */
@@ -114,11 +119,12 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     await Promise.all([target.stop(), git.close(), sinks.close()]);
     if (!process.env.SLUICE_TEST_KEEP) rmSync(dir, { recursive: true, force: true });
   };
-  const starting = onAws
-    ? import('../aws/runtime.ts').then(aws =>
-        aws.startAwsRuntime({ dir: join(dir, 'state'), kubeconfig: target.kubeconfig }),
-      )
-    : startRuntime(join(dir, 'state'), target.kubeconfigFile, options);
+  const starting =
+    onAws || options.aws
+      ? import('../aws/runtime.ts').then(aws =>
+          aws.startAwsRuntime({ dir: join(dir, 'state'), kubeconfig: target.kubeconfig, ...options.aws }),
+        )
+      : startRuntime(join(dir, 'state'), target.kubeconfigFile, options);
   const runtime = await starting.catch(async error => {
     await stopParts();
     throw error;
@@ -126,6 +132,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const close = async () => {
     await runtime.close();
     await stopParts();
+    await options.afterEnd?.();
   };
   const get = (kind: string, namespace: string, name: string) =>
     cluster.get(typeOf(kind), namespace || undefined, name);
