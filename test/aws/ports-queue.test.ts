@@ -22,6 +22,10 @@ queueContract(
         'a stale handle deletes the message all the same; shown on ElasticMQ',
       'a second message with the same id is dropped, also after the first was deleted, in its queue only':
         'it forgets a deduplication id with its message; shown on ElasticMQ',
+      'one receive may bring several of a group, in order; the group is free when all are deleted':
+        'its sequence numbers are random; shown on ElasticMQ',
+      'several consumers share the work: each message once, each group in order':
+        'it answers requests in threads that have no locks between them; shown on ElasticMQ',
     },
   ),
 );
