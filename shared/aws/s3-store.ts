@@ -24,6 +24,8 @@ export interface S3Options {
   /** Otherwise as the SDK finds it: AWS_REGION and others. */
   region?: string;
   endpoint?: string;
+  /** How long nothing may come of the body of an answer, because it does not come or because it is not read. Default: 30,000. */
+  stallMs?: number;
 }
 
 /** Keys that DeleteObjects takes at a time. */
@@ -51,7 +53,7 @@ export class S3Store implements Store {
       // The SDK's check of what is got would stand between a stream and its connection. Artifacts are verified by their digest.
       responseChecksumValidation: 'WHEN_REQUIRED',
       // The time-out of a request runs until the answer begins; its body may take longer, but not stall.
-      requestHandler: { ...sdkSettings.requestHandler, socketTimeout: 30_000 },
+      requestHandler: { ...sdkSettings.requestHandler, socketTimeout: options.stallMs ?? 30_000 },
     });
   }
 

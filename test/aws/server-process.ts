@@ -32,7 +32,8 @@ export interface ServerProcess {
 const watch =
   '"$@" </dev/null 3<&- & pid=$!; { read -r _ <&3; kill -9 $pid; } >/dev/null 2>&1 & reader=$!; wait $pid; code=$?; kill $reader; exit $code';
 
-const patienceMs = 60_000;
+/** On a machine that is busy with a whole suite, Java takes its time. */
+const patienceMs = 180_000;
 const tries = 5;
 
 /** Starts the server and waits until it answers HTTP. Another port is tried when someone else took the first one meanwhile. */
@@ -64,7 +65,7 @@ async function start(options: ServerOptions, port: number): Promise<ServerProces
     await ended;
   };
   try {
-    if (!(await answers(child, port))) return undefined;
+    if (!(await answers(child, port, options.name))) return undefined;
   } catch (error) {
     await stop();
     throw error;
@@ -76,7 +77,7 @@ async function start(options: ServerOptions, port: number): Promise<ServerProces
 }
 
 /** False when it has ended before it answered. */
-async function answers(child: ChildProcess, port: number): Promise<boolean> {
+async function answers(child: ChildProcess, port: number, name: string): Promise<boolean> {
   const until = Date.now() + patienceMs;
   while (child.exitCode === null && child.signalCode === null) {
     try {
@@ -85,8 +86,7 @@ async function answers(child: ChildProcess, port: number): Promise<boolean> {
       await delay(20);
       return child.exitCode === null && child.signalCode === null;
     } catch {
-      if (Date.now() > until)
-        throw new InstallFailed(`${child.spawnargs[4]} does not answer after ${patienceMs / 1000} s`);
+      if (Date.now() > until) throw new InstallFailed(`${name} does not answer after ${patienceMs / 1000} s`);
       await delay(50);
     }
   }

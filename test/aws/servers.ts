@@ -78,6 +78,9 @@ function serversAt(endpoints: Endpoints, close: () => Promise<void>): AwsServers
   return { env, s3, sqs, dynamodb, secrets: moto, moto, close };
 }
 
+/** For programs that run for minutes: Java is to start fast, and to be content with little. */
+const lean = ['-Xmx256m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC'];
+
 function url(server: ServerProcess): string {
   return `http://127.0.0.1:${server.port}`;
 }
@@ -106,7 +109,7 @@ export async function startElasticMq(dir: string, limits: 'strict' | 'relaxed' =
     args: port => {
       const file = join(dir, `elasticmq-${port}.conf`);
       writeFileSync(file, elasticMqSettings(port, limits));
-      return ['-Xmx256m', `-Dconfig.file=${file}`, '-cp', join(jars, '*'), 'org.elasticmq.server.Main'];
+      return [...lean, `-Dconfig.file=${file}`, '-cp', join(jars, '*'), 'org.elasticmq.server.Main'];
     },
     cwd: dir,
     log: join(dir, 'elasticmq.log'),
@@ -132,7 +135,7 @@ export async function startDynamoDb(dir: string): Promise<ServerProcess> {
     command: 'java',
     args: port => {
       const own = ['-inMemory', '-disableTelemetry', '-port', String(port)];
-      return ['-Xmx256m', `-Djava.library.path=${jars}`, '-cp', classPath, 'LoopbackDynamoDb', ...own];
+      return [...lean, `-Djava.library.path=${jars}`, '-cp', classPath, 'LoopbackDynamoDb', ...own];
     },
     cwd: dir,
     log: join(dir, 'dynamodb.log'),
