@@ -28,6 +28,9 @@ export const clusterCallsPerSecond = 400;
 /** Milliseconds of waiting that an invocation brings by itself: the sweep's quiet time, the quick looks at health. */
 export const pauseMs: Record<string, number> = { sweep: 500, 'Kustomization, health awaited': 1500 };
 
+/** Milliseconds until a new environment has loaded its bundle; paid like the rest. */
+export const initMs = 300;
+
 /** A vCPU of Lambda against a core of the machine that measured. */
 export const coreSpeed = 1;
 /** MB that are one vCPU; less memory is less of one, more helps a single thread no further. */
@@ -53,6 +56,9 @@ export const tableBytesPerObject = 2_000;
 /** Calls to SQS of a mapping at rest: five pollers that wait 20 s each time. Four queues, four dead-letter queues. */
 export const idlePollsPerSecond = 5 / 20;
 export const mappings = { fifo: 6, standard: 2 };
+
+/** The part of provisioned capacity of DynamoDB that is used, as its scaling keeps it. */
+export const provisionedUse = 0.7;
 
 /** CloudWatch: metrics of 5 kinds × 4 and 3 of the installation; alarms and dashboards of the stack. */
 export const watching = { metrics: 23, alarms: 30, dashboards: 1 };

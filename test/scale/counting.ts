@@ -24,7 +24,6 @@ export class Counter {
   send(sent: Sent): void {
     this.#sent.push(sent);
     this.add(sent.delaySeconds === undefined ? `queue.${sent.message.queue}` : 'queue.timer');
-    this.add('queue.bytes', Buffer.byteLength(sent.message.body));
   }
 
   /** What was counted since the last call, names in order. */

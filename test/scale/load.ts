@@ -1,12 +1,5 @@
 /** What an installation does at rest, a second: from the work that was counted and how often it comes. */
-import {
-  coldShare,
-  type Fleet,
-  objects,
-  objectsPerCluster,
-  pushes,
-  scheduleBudgetSeconds,
-} from './assumptions.ts';
+import { coldShare, type Fleet, objects, objectsPerCluster, pushes, scheduleBudgetSeconds } from './assumptions.ts';
 import { scheduled, works } from './kinds-of-work.ts';
 import { times, total, type Work } from './work.ts';
 
@@ -92,7 +85,12 @@ function ofPushes({ clusters }: Fleet): Share[] {
   const once = { batch: 1 };
   return [
     { what: 'webhook', perSecond, ...once, work: works.webhook },
-    { what: 'GitRepository, pushed to', perSecond, ...once, work: works.GitRepository.changed(pushes.kustomizationsEach) },
+    {
+      what: 'GitRepository, pushed to',
+      perSecond,
+      ...once,
+      work: works.GitRepository.changed(pushes.kustomizationsEach),
+    },
     { what: 'Kustomization, changed', perSecond: changed, ...once, work: works.Kustomization.changed },
     { what: 'event', perSecond: perSecond + changed * works.eventsOfChange, ...once, work: works.event },
   ];
@@ -108,7 +106,12 @@ function ofSchedule(fleet: Fleet): Share[] {
     { what: 'sweep of a cluster', perSecond: clusters / 60, ...within, work: scheduled.sweep },
     { what: 'change that a sweep sees', perSecond: changes, ...within, work: scheduled.change },
     { what: 'object sent by the schedule', perSecond: due, ...within, work: scheduled.dueObject },
-    { what: 'schedule', perSecond: 1 / 60, batch: 1, work: { ...scheduled.nothing, seconds: scheduleOf(fleet).busySeconds } },
+    {
+      what: 'schedule',
+      perSecond: 1 / 60,
+      batch: 1,
+      work: { ...scheduled.nothing, seconds: scheduleOf(fleet).busySeconds },
+    },
   ];
 }
 

@@ -126,9 +126,7 @@ class Session {
       await this.#installed.apply(
         kustomization(ns, `app-${n}`, { path: `./apps/${n}`, interval: '10m' }) as KubeObject,
       );
-    const swept = await environment.run({ type: 'sweep', cluster: 'main' });
-    this.#keep('sweep, three new Kustomizations', swept);
-    const [first, ...others] = swept.sent;
+    const [first, ...others] = await this.#sweepFor(environment, applications);
     this.#keep('Kustomization, ten objects made', await this.#deliver(environment, first!));
     await this.#drain(environment, others);
     await this.#sweepAll(environment);
@@ -142,13 +140,10 @@ class Session {
   async #atRest(environment: Environment): Promise<void> {
     const checks = { GitRepository: 'app', Kustomization: 'app-0' };
     for (const [kind, name] of Object.entries(checks)) {
-      await this.#check(environment, kind, name);
-      this.#keep(`${kind}, unchanged`, await this.#check(environment, kind, name));
+      this.#keep(`${kind}, unchanged`, await leastOf(() => this.#check(environment, kind, name)));
       this.#keep(`${kind}, unchanged, cold`, await this.#check(this.#environment(), kind, name));
     }
-    await this.#sweepAll(environment);
-    this.#keep('sweep, unchanged', await environment.run({ type: 'sweep', cluster: 'main' }));
-    this.#keep('sweep, unchanged, cold', await this.#environment().run({ type: 'sweep', cluster: 'main' }));
+    this.#keep('sweep, unchanged', await leastOf(() => this.#sweepAll(environment)));
   }
 
   /** A webhook, what its source makes of it, and what that brings to the Kustomizations. */
@@ -180,7 +175,6 @@ class Session {
     await this.#drain(environment, dependents.slice(2));
     const event = source.sent.find(({ message }) => message.queue === 'notification');
     this.#keep('event, no Alert asks for it', await this.#deliver(environment, event!));
-    this.#keep('sweep, four objects reconciled', await environment.run({ type: 'sweep', cluster: 'main' }));
     await this.#installed.apply(alert(ns, 'all') as KubeObject);
     await this.#sweepAll(environment);
     await this.#check(environment, 'GitRepository', 'app');
@@ -198,8 +192,8 @@ class Session {
   async #waiting(environment: Environment): Promise<void> {
     const spec = { path: './broken', wait: true, timeout: '30m', interval: '60m' };
     await this.#installed.apply(kustomization(ns, 'broken', spec) as KubeObject);
-    const swept = await environment.run({ type: 'sweep', cluster: 'main' });
-    const left = await this.#deliver(environment, swept.sent[0]!);
+    const [made] = await this.#sweepFor(environment, 1);
+    const left = await this.#deliver(environment, made!);
     const timer = left.sent.find(({ delaySeconds }) => delaySeconds !== undefined);
     this.#keep('Kustomization, health awaited, by timer', await this.#deliver(environment, timer!));
   }
@@ -212,18 +206,23 @@ class Session {
       const record: IndexedObject = { ...known!, key: { ...known!.key, name: `due-${n}` }, dueAt: 1 };
       await index.putObject(record);
     }
-    const [cpuless] = [await environment.run({ type: 'due' })];
-    this.#keep('schedule, a hundred objects due', cpuless);
+    this.#keep('schedule, a hundred objects due', await environment.run({ type: 'due' }));
   }
 
-  /** Sweeps, and works on all that comes of it, until nothing does. */
-  async #sweepAll(environment: Environment): Promise<void> {
+  /** Sweeps, and works on all that comes of it, until a sweep finds nothing; that one is answered. */
+  async #sweepAll(environment: Environment): Promise<Answer> {
     for (;;) {
-      const { sent } = await environment.run({ type: 'sweep', cluster: 'main' });
-      const now = sent.filter(({ delaySeconds }) => delaySeconds === undefined);
-      if (now.length === 0) return;
-      await this.#drain(environment, now);
+      const swept = await environment.run({ type: 'sweep', cluster: 'main' });
+      if (swept.sent.length === 0 && !swept.tally['index.getObject']) return swept;
+      await this.#drain(environment, swept.sent);
     }
+  }
+
+  /** Sweeps until so many messages have come of it: on a busy machine, a watch may be closed before it has told everything. */
+  async #sweepFor(environment: Environment, messages: number): Promise<Sent[]> {
+    const sent: Sent[] = [];
+    while (sent.length < messages) sent.push(...(await environment.run({ type: 'sweep', cluster: 'main' })).sent);
+    return sent;
   }
 
   async #drain(environment: Environment, sent: Sent[]): Promise<void> {
@@ -243,6 +242,18 @@ class Session {
     const message = messageOf(workItem(keyOf(kind, name), cause));
     return this.#deliver(environment, { message, delaySeconds: undefined });
   }
+}
+
+const rounds = 5;
+
+/** Of some that are the same, the one that took the least CPU: the others were held up by what else the machine does. */
+async function leastOf(act: () => Promise<Answer>): Promise<Answer> {
+  let least = await act();
+  for (let n = 1; n < rounds; n++) {
+    const next = await act();
+    if (next.cpuMs < least.cpuMs) least = next;
+  }
+  return least;
 }
 
 function keyOf(kind: string, name: string): ObjectKey {

@@ -67,6 +67,7 @@ export const quotas = {
     page: 'AWS re:Post, On-demand throttling',
     read: 'AWS',
   },
+  partitionReads: { value: 3000, unit: 'read units a second', page: 'AWS re:Post, On-demand throttling', read: 'AWS' },
   storeWrites: { value: 3500, unit: 'writes a second, each prefix', page: 'S3, Optimizing performance', read: 'AWS' },
   storeReads: { value: 5500, unit: 'reads a second, each prefix', page: 'S3, Optimizing performance', read: 'AWS' },
   gateway: { value: 10_000, unit: 'requests a second', page: 'API Gateway, Quotas', read: 'AWS' },
@@ -75,6 +76,7 @@ export const quotas = {
 } as const satisfies Record<string, Published>;
 
 const dynamoPage = 'aws.amazon.com/dynamodb/pricing/on-demand';
+const provisionedPage = 'aws.amazon.com/dynamodb/pricing/provisioned';
 const cloudWatchPage = 'aws.amazon.com/cloudwatch/pricing';
 
 /** US dollars. */
@@ -91,6 +93,8 @@ export const prices = {
   standardRequest: { value: 0.4e-6, unit: 'request', page: 'aws.amazon.com/sqs/pricing', read: 'quoted' },
   writeUnit: { value: 0.625e-6, unit: 'write unit', page: dynamoPage, read: 'quoted' },
   readUnit: { value: 0.125e-6, unit: 'read unit', page: dynamoPage, read: 'quoted' },
+  writeCapacity: { value: 0.00065, unit: 'write capacity unit and hour', page: provisionedPage, read: 'quoted' },
+  readCapacity: { value: 0.00013, unit: 'read capacity unit and hour', page: provisionedPage, read: 'quoted' },
   tableGb: { value: 0.25 + 0.2, unit: 'GB-month with recovery', page: dynamoPage, read: 'not checked' },
   storePut: { value: 5e-6, unit: 'PUT', page: 'aws.amazon.com/s3/pricing', read: 'quoted' },
   storeGet: { value: 0.4e-6, unit: 'GET', page: 'aws.amazon.com/s3/pricing', read: 'quoted' },

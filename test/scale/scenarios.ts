@@ -9,9 +9,9 @@ import {
 } from './assumptions.ts';
 import { scheduled, works } from './kinds-of-work.ts';
 import { byTimer } from './load.ts';
-import { type Job, type Model, type Result, randomFrom, type Station, simulate } from './simulate.ts';
-import type { Work } from './work.ts';
 import { quotas } from './published.ts';
+import { type Job, type Model, type Result, type Station, simulate } from './simulate.ts';
+import type { Work } from './work.ts';
 
 function stationsOf(limits: Limits): Station[] {
   const grown = { initial: quotas.pollersAtFirst.value, growth: limits.growth };
@@ -69,19 +69,22 @@ function checkOf(cluster: number, n: number, done: Job['done']): Job {
   return jobOf(work, cluster, done);
 }
 
+/** In [0, 1), evenly spread over all objects (multiples of the golden ratio). */
+function phaseOf(cluster: number, n: number): number {
+  return ((cluster * objectsPerCluster + n) * 0.6180339887498949) % 1;
+}
+
 function* timedChecks({ clusters, intervalSeconds }: Fleet) {
-  const random = randomFrom(1);
   for (let cluster = 0; cluster < clusters; cluster++)
     for (let n = 0; n < objectsPerCluster; n++) {
       const timer = jobOf(works.timer.forward, cluster, () => [{ job: check }]);
       const check = checkOf(cluster, n, () => [{ after: intervalSeconds, job: timer }]);
-      yield { at: random() * intervalSeconds, job: check };
+      yield { at: phaseOf(cluster, n) * intervalSeconds, job: check };
     }
 }
 
 /** Each minute sends what is due until the middle of the next one, oldest first, as far as it gets. */
 function* scheduledChecks({ clusters, intervalSeconds }: Fleet) {
-  const random = randomFrom(1);
   const due: { at: number; job: Job }[] = [];
   for (let cluster = 0; cluster < clusters; cluster++)
     for (let n = 0; n < objectsPerCluster; n++) {
@@ -89,7 +92,7 @@ function* scheduledChecks({ clusters, intervalSeconds }: Fleet) {
         due.push({ at: now + intervalSeconds, job: check });
         return [];
       });
-      due.push({ at: random() * intervalSeconds, job: check });
+      due.push({ at: phaseOf(cluster, n) * intervalSeconds, job: check });
     }
   const sweeping = clusters * scheduled.sweep.cpuSeconds;
   const perRun = Math.max(0, Math.floor((scheduleBudgetSeconds - sweeping) / scheduled.dueSeconds));
@@ -115,10 +118,19 @@ export interface Push {
   applied: Float64Array;
 }
 
+export interface PushOptions {
+  /** Requests that a cluster answers a second. */
+  callsPerSecond?: number;
+  /** Messages are taken in any order, not in that in which they were sent. */
+  mixed?: boolean;
+}
+
 /** One push to the repository that every Kustomization of every cluster is made from. */
-export function simulatePush(clusters: number, limits: Limits): Push {
+export function simulatePush(clusters: number, limits: Limits, options: PushOptions = {}): Push {
+  const { callsPerSecond = clusterCallsPerSecond, mixed = false } = options;
   const dependents = objects.Kustomization;
-  const model = { stations: stationsOf(limits), accountConcurrency: limits.account, clusterCallsPerSecond };
+  const stations = stationsOf(limits).map(station => ({ ...station, mixed }));
+  const model = { stations, accountConcurrency: limits.account, clusterCallsPerSecond: callsPerSecond };
   const event = (cluster: number) => ({ job: jobOf(works.event, cluster) });
   const events = (cluster: number) => Array.from({ length: works.eventsOfChange }, () => event(cluster));
   const cold = coldFirst(limits.kustomize);

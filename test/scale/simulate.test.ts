@@ -100,6 +100,16 @@ describe('limits', () => {
     assert.ok([...result.stations.s!.ends].filter(end => Math.abs(end - 0.2) < 1e-9).length === 2);
   });
 
+  test('in the order of sending, a slow cluster holds up the others; in any order it does not', () => {
+    const jobs = [0, 1].flatMap(cluster => atOnce(100, job(0.1, { calls: 10, cluster })));
+    const slow = { clusterCallsPerSecond: 100 };
+    // Ten workers stand before the first cluster for ten seconds, and then before the second.
+    const ordered = simulate(model({ concurrency: 10 }, slow), jobs).end;
+    assert.ok(ordered > 19, `${ordered}`);
+    const mixed = simulate(model({ concurrency: 10, mixed: true }, slow), jobs).end;
+    assert.ok(mixed < 15, `${mixed}`);
+  });
+
   test('batches take what waits, and end together', () => {
     const { stations } = simulate(model({ concurrency: 1, batch: 10 }), atOnce(21, job(1)));
     // The first finds one message; then ten wait, and ten more.

@@ -13,9 +13,11 @@ export interface Station {
   /** Invocations that may run at once when work appears, and by how many a second that grows while work waits. */
   initial?: number;
   growth?: number;
+  /** Messages are taken in any order, not first come first served. */
+  mixed?: boolean;
 }
 
-/** A message. It is worked on when an invocation of its station is free, first come first served. */
+/** A message. It is worked on when an invocation of its station is free. */
 export interface Job {
   station: string;
   /** The cluster that its requests go to. */
@@ -76,6 +78,7 @@ interface Waiting {
 }
 
 class Line {
+  readonly #random = randomFrom(1);
   readonly station: Station;
   readonly waiting: Waiting[] = [];
   head = 0;
@@ -104,6 +107,12 @@ class Line {
   }
 
   shift(): Waiting {
+    if (this.station.mixed) {
+      const other = this.head + Math.floor(this.#random() * this.length);
+      const first = this.waiting[this.head]!;
+      this.waiting[this.head] = this.waiting[other]!;
+      this.waiting[other] = first;
+    }
     const next = this.waiting[this.head++]!;
     if (this.head > 4096 && this.head * 2 > this.waiting.length) {
       this.waiting.splice(0, this.head);

@@ -1,6 +1,6 @@
 /** What one piece of work takes on AWS, from what was counted and what is taken for granted. */
 import { readFileSync } from 'node:fs';
-import { coreSpeed, latencyMs, memoryMb, pauseMs, secretMissShare, vcpuMb } from './assumptions.ts';
+import { coreSpeed, initMs, latencyMs, memoryMb, pauseMs, secretMissShare, vcpuMb } from './assumptions.ts';
 import type { Counts, Measured } from './measure.ts';
 
 function read(file: string): unknown {
@@ -70,6 +70,7 @@ export function workOf(name: string, { tally, cpuMs }: Measured, of: Work['funct
     (storeReads + storeWrites) * latencyMs.store +
     secretReads * latencyMs.secrets +
     (tally['http.other'] ?? 0) * latencyMs.other +
+    (name.endsWith('cold') ? initMs : 0) +
     (Object.entries(pauseMs).find(([begin]) => name.startsWith(begin))?.[1] ?? 0);
   return {
     function: of,
