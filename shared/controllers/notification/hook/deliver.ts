@@ -40,7 +40,7 @@ export async function deliver(
   ports: Ports,
   options: DeliveryOptions,
 ): Promise<HookAnswer> {
-  const log = ports.log.with({ trace: delivery.trace, cluster: key.cluster, receiver: `${key.namespace}/${key.name}` });
+  const log = ports.log.with({ cluster: key.cluster, receiver: `${key.namespace}/${key.name}` });
   const cluster = await ports.clusters.get(key.cluster);
   const object = await cluster.get(receiverType, key.namespace, key.name);
   const parsed = Receiver.safeParse(object && { ...object, ...receiverType });

@@ -29,13 +29,14 @@ export interface ReceiveOptions extends DeliveryOptions {
  * Takes a request at a webhook path: finds the Receivers (several clusters may have one each) and hands it to each. A
  * request that cannot be handed over now is kept and answered 202; no push is lost because a cluster is away.
  */
-export async function receiveHook(hook: IncomingHook, ports: Ports, options: ReceiveOptions): Promise<HookAnswer> {
+export async function receiveHook(hook: IncomingHook, given: Ports, options: ReceiveOptions): Promise<HookAnswer> {
   if (hook.body.length > maxHookBody) {
     // Whatever it told of is lost, so it is said; not at which path, since whoever knows that may call.
-    ports.log.warn('webhook refused: its body is too large', { trace: hook.trace, bytes: hook.body.length });
+    given.log.warn('webhook refused: its body is too large', { trace: hook.trace, bytes: hook.body.length });
     return { status: 413, message: tooLarge(hook.body.length) };
   }
   if (!isWebhookPath(hook.path)) return { status: 404, message: notFound };
+  const ports = { ...given, log: given.log.with({ trace: hook.trace }) };
   const { receivers, unknown } = await findReceivers(hook.path, ports);
   const request = liveRequest(hook.body, hook.headers);
   const answers = await Promise.all([
@@ -64,10 +65,11 @@ const retryMs = 20_000;
  */
 export async function retryHook(
   kept: KeptHook,
-  ports: Ports,
+  given: Ports,
   options: DeliveryOptions,
 ): Promise<HookAnswer | undefined> {
-  const log = ports.log.with({ trace: kept.trace, cluster: kept.cluster, hook: kept.id });
+  const ports = { ...given, log: given.log.with({ trace: kept.trace }) };
+  const log = ports.log.with({ cluster: kept.cluster, hook: kept.id });
   const request = await keptRequest(kept, ports);
   if (!request) return { status: 200, message: 'dealt with before' };
   let answer: HookAnswer;
@@ -117,7 +119,6 @@ async function keep(
 ): Promise<HookAnswer> {
   const kept = await keepHook({ ...hook, cluster }, ports);
   ports.log.warn('the cluster cannot be asked; the webhook is kept and handed over later', {
-    trace: hook.trace,
     cluster,
     hook: kept.id,
     error: why,
