@@ -19,8 +19,9 @@ export async function remove(args: string[], io: Io): Promise<ExitCode> {
       );
     }
     const record = await ports.index.cluster(name);
-    await ports.index.removeCluster(name);
+    // The registration names the secret, so it goes last: what was interrupted can be done again, and no credentials stay behind.
     if (record?.access.type === 'kubeconfig') await ports.secrets.delete(record.access.secret);
+    await ports.index.removeCluster(name);
     io.out(`cluster "${name}" removed; what runs in it stays as it is`);
     return 0;
   });
