@@ -5,12 +5,16 @@ import { type FunctionLine, type Lambda, startLambda } from './lambda.ts';
 import { installLambda } from './lambda-programs.ts';
 import { bundles } from './runtime-bundles.ts';
 
-/** Environments per function at most: the machine has few cores, and each is a process. */
+/**
+ * Environments per function at most: the machine has few cores, and each is a process. More than one or two for the workers,
+ * since ElasticMQ takes any group of a queue that it has messages of, where SQS takes those that wait longest: with too few
+ * workers for what comes due all the time, others wait without end.
+ */
 const concurrency: Record<FunctionName, number> = {
   webhook: 2,
   artifact: 1,
-  source: 2,
-  kustomize: 3,
+  source: 4,
+  kustomize: 4,
   notification: 2,
   timer: 1,
   schedule: 1,
