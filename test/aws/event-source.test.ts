@@ -134,7 +134,7 @@ describe('order and concurrency', () => {
 
 describe('what is not handled', () => {
   test('comes again on a FIFO queue, in order, and what was handled does not', async t => {
-    const { send, start } = await ground(t, 2);
+    const { send, start } = await ground(t, 3);
     for (const body of ['1', '2', '3']) await send(['g', body]);
     await send(['other', 'x']);
     const seen: string[][] = [];
@@ -199,7 +199,7 @@ describe('what is not handled', () => {
     'a null list': { batchItemFailures: null },
   };
   test('is the whole batch when the answer says so, is malformed, or is none because the function failed', async t => {
-    const { send, start } = await ground(t, 1);
+    const { send, start } = await ground(t, 3);
     const seen = new Map<string, string[]>();
     const { ended } = start({
       concurrency: 20,
@@ -215,7 +215,7 @@ describe('what is not handled', () => {
     const expected = Object.keys(none).length + 2 * Object.keys(all).length;
     await until('all have been handled', () => ended.length >= expected);
     // Longer than the visibility timeout: what was to come again would have.
-    await delay(1500);
+    await delay(3500);
     for (const name of Object.keys(none)) assert.deepEqual(seen.get(name), ['1'], name);
     for (const name of Object.keys(all)) assert.deepEqual(seen.get(name), ['1', '2'], name);
     const failed = ended.find(({ error }) => error !== undefined);
@@ -223,7 +223,7 @@ describe('what is not handled', () => {
   });
 
   test('goes to the dead-letter queue after three receives, and its group goes on', async t => {
-    const { send, start, queues } = await ground(t, 1);
+    const { send, start, queues } = await ground(t, 2);
     const seen: string[] = [];
     const dead: SQSEvent[] = [];
     start({
@@ -270,7 +270,7 @@ describe('time', () => {
 
   for (const name of ['source', 'timer'] as const)
     test(`an invocation that ends after the visibility timeout does not delete what another has now (${name})`, async t => {
-      const { send, queue, start, queues } = await ground(t, 1);
+      const { send, queue, start, queues } = await ground(t, 2);
       const counts: string[] = [];
       let second = false;
       const { ended } = start({
@@ -303,7 +303,7 @@ describe('time', () => {
     });
 
   test('stop waits for what is in flight, deletes it, and takes nothing more', async t => {
-    const { send, start } = await ground(t, 1);
+    const { send, start } = await ground(t, 3);
     let end = () => {};
     const first = start({ concurrency: 1, invoke: () => new Promise<void>(resolve => (end = resolve)) });
     await send(['g', 'in flight']);
@@ -319,7 +319,7 @@ describe('time', () => {
     await stopping;
     const { ended } = start({ invoke: async () => undefined });
     await until('the other has come', () => ended.length === 1);
-    await delay(1200);
+    await delay(3200);
     assert.deepEqual(
       ended.flatMap(({ event }) => bodies(event)),
       ['waiting'],

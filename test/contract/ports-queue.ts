@@ -125,10 +125,10 @@ function redelivery(implementation: Implementation<QueuePort>): void {
     test('what is not deleted comes again after its visibility timeout, before those behind it', async () => {
       const { port } = current();
       await port.send([message('again', 'first'), message('again', 'second')]);
-      const [once] = await receive(port, 1, 1);
+      const [once] = await receive(port, 1, 2);
       assert.equal(once?.receiveCount, 1);
       assert.deepEqual(await port.receive('source', { max: 1, visibilitySeconds: 1 }), []);
-      await pass(current(), 1100);
+      await pass(current(), 2100);
       const [twice] = await receive(port, 1);
       assert.equal(twice?.body, 'first');
       assert.equal(twice?.receiveCount, 2);
@@ -152,9 +152,9 @@ function redelivery(implementation: Implementation<QueuePort>): void {
       await port.release('source', one!.handle);
       const [two] = await receive(port, 1);
       assert.equal(two?.receiveCount, 2);
-      await port.release('source', two!.handle, 1);
+      await port.release('source', two!.handle, 2);
       assert.deepEqual(await port.receive('source', { max: 1, visibilitySeconds: 30 }), []);
-      await pass(current(), 1100);
+      await pass(current(), 2100);
       await deleteAll(port, await receive(port, 1));
     });
 
@@ -225,8 +225,8 @@ function timers(implementation: Implementation<QueuePort>): void {
     test('a delayed message appears in the timer queue when its time has come, whole', async () => {
       const { port } = current();
       const later = message('g', 'later 🚀');
-      await port.sendLater(later, 2);
-      await port.sendLater(message('g', 'sooner'), 1);
+      await port.sendLater(later, 3);
+      await port.sendLater(message('g', 'sooner'), 2);
       assert.deepEqual(await port.receive('timer', { max: 10, visibilitySeconds: 30 }), []);
       const got: ReceivedMessage[] = [];
       const end = Date.now() + 10_000;
