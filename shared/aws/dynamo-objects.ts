@@ -113,8 +113,8 @@ export class DynamoObjects {
       condition: condition.condition,
       values: { ...condition.values, ':links': { S: claim }, ':pending': packed(JSON.stringify(all)) },
     });
-    // When the answer was lost, the SDK has asked again, and its own first write stood in the way.
-    return claimed.held || textOf(claimed.found, 'links') === claim;
+    // When its answer was lost and the SDK asked again, it is our own claim that is taken over next.
+    return claimed.held;
   }
 
   /** In as many transactions as it takes, each on the condition; false when that does not hold any more. */

@@ -27,7 +27,8 @@ export type Fate =
 /** Stands on loopback before DynamoDB: counts what goes by, and lets happen what cannot be made to happen there. */
 export class DynamoProxy {
   readonly calls: Call[] = [];
-  fate: (call: Call, number: number) => Fate = () => 'pass';
+  /** Is waited for, so that something else may happen before the call does. */
+  fate: (call: Call, number: number) => Fate | Promise<Fate> = () => 'pass';
   readonly #server: Server;
   readonly #behind: URL;
 
@@ -63,7 +64,7 @@ export class DynamoProxy {
   async #handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const operation = String(req.headers['x-amz-target']).split('.')[1] ?? '';
     const call: Call = { operation, body: JSON.parse((await buffer(req)).toString()), units: 0 };
-    const fate = this.fate(call, this.calls.push(call));
+    const fate = await this.fate(call, this.calls.push(call));
     if (fate === 'hold') return;
     if (typeof fate === 'object' && 'error' in fate) return answerError(res, fate);
     const changed = typeof fate === 'object' ? fate : {};

@@ -10,7 +10,7 @@ import { dynamoClient } from '../../shared/aws/dynamo-client.ts';
 import { DynamoIndex } from '../../shared/aws/dynamo-index.ts';
 import { isLink } from '../../shared/aws/dynamo-table.ts';
 import { systemClock } from '../../shared/ports/clock.ts';
-import { DynamoProxy } from './dynamo-proxy.ts';
+import { DynamoProxy, type Fate } from './dynamo-proxy.ts';
 import type { Writing } from './index-writer.ts';
 import { indexed, keyOf } from './indexed-object.ts';
 import { freshTable } from './open-index.ts';
@@ -95,6 +95,39 @@ describe('writers of one object in several processes', () => {
       await index.removeObject(keyOf('contested'));
       assert.deepEqual(await links(table), []);
     });
+});
+
+describe('another write between any two calls of a write', () => {
+  const before = sources(0, 4);
+  const sets: [string, string[] | null][] = [
+    ['of few links', sources(2, 6)],
+    ['of many links', sources(2, 130)],
+    ['that removes', null],
+  ];
+  const put = (index: DynamoIndex, refs: string[] | null, uid: string) =>
+    refs ? index.putObject(indexed('shared', { refs, uid })) : index.removeObject(keyOf('shared'));
+  for (const [one, mine] of sets)
+    for (const [other, theirs] of [...sets, ['of other few', sources(3, 9)] as const])
+      it(`${other}, into one ${one}`, async () => {
+        // The first time without, to learn how many calls there are.
+        for (let at = 0, calls = 0; at <= calls; at++) {
+          const table = await freshTable(endpoint);
+          const index = open(table);
+          await index.putObject(indexed('shared', { refs: before }));
+          const proxy = await DynamoProxy.start(endpoint);
+          proxy.fate = async (_, number): Promise<Fate> => {
+            if (number === at) await put(index, theirs, 'theirs');
+            return 'pass';
+          };
+          await put(new DynamoIndex({ table, endpoint: proxy.url, clock: systemClock }), mine, 'mine');
+          await proxy.close();
+          if (at === 0) calls = proxy.calls.length;
+          await assertExact(table, 'shared');
+          const now = await index.getObject(keyOf('shared'));
+          if (now) assert.deepEqual(now.refs, now.uid === 'theirs' ? theirs : mine);
+          else assert.ok(mine === null || (at > 0 && theirs === null), 'somebody removed it');
+        }
+      });
 });
 
 describe('a writer that is killed', async () => {
