@@ -212,8 +212,9 @@ class RunningRuntime implements AwsRuntime {
     await Promise.all([...stopping, alive.schedule, ...alive.fronts.map(front => front.close())]);
   }
 
+  /** Nobody wants what is under way any more. */
   async close(): Promise<void> {
-    await this.stop();
+    await this.kill();
     await this.servers.close();
   }
 
