@@ -14,11 +14,14 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { ListSecretsCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { parse, stringify } from 'yaml';
+import { EksEndpoint } from '../../shared/aws/testing/eks-endpoint.ts';
+import { LoopbackAws } from '../../shared/aws/testing/loopback-aws.ts';
 import { connect } from '../../shared/kube/client.ts';
 import { accessFromKubeconfig } from '../../shared/kube/kubeconfig.ts';
 import { startSandbox } from '../../shared/sandbox/server.ts';
+import { selfSigned } from '../scenario/certificate.ts';
 import { createQueues } from './installation.ts';
-import { region, startAwsServers } from './servers.ts';
+import { credentials, region, startAwsServers } from './servers.ts';
 import { createTable } from './table.ts';
 
 const servers = await startAwsServers();
@@ -33,10 +36,7 @@ writeFileSync(join(scratch, 'kubeconfig'), sandbox.kubeconfig);
 // Servers that other files of the run ask, too.
 const name = `cli-${randomUUID().slice(0, 8)}`;
 const queues = await createQueues(servers, name, 30);
-const client = {
-  region,
-  credentials: { accessKeyId: env.AWS_ACCESS_KEY_ID!, secretAccessKey: env.AWS_SECRET_ACCESS_KEY! },
-};
+const client = { region, credentials };
 const cloudFormation = new CloudFormationClient({ ...client, endpoint: servers.moto });
 const secretsManager = new SecretsManagerClient({ ...client, endpoint: servers.secrets });
 const sqs = new SQSClient({ ...client, endpoint: servers.sqs, useQueueUrlAsEndpoint: false });
@@ -224,6 +224,47 @@ describe('an installation on AWS, from the first command on', async () => {
     const { exit, out } = await there('check');
     assert.equal(exit, 1);
     assert.match(out, /^✗ 2 messages of the queue kustomize /m);
+  });
+
+  it('registers an EKS cluster for the role of the functions, and asks it with the own credentials', async () => {
+    const aws = await LoopbackAws.start();
+    const tls = await selfSigned();
+    const { clusters, users } = parse(sandbox.kubeconfig);
+    const ca = Buffer.from(clusters[0].cluster['certificate-authority-data'], 'base64').toString();
+    const behind = { server: sandbox.url, ca, token: users[0].user.token };
+    const endpoint = await EksEndpoint.start({ aws, clusterName: 'main', region, tls, behind });
+    const operator = 'arn:aws:iam::123456789012:user/someone';
+    aws.know(operator, credentials);
+    aws.roles.set(outputs.ClusterRoleArn!, []);
+    aws.entries.set(operator, ['arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy']);
+    aws.clusters.set('main', {
+      name: 'main',
+      status: 'ACTIVE',
+      endpoint: endpoint.url,
+      certificateAuthority: { data: btoa(tls.cert) },
+      accessConfig: { authenticationMode: 'API' },
+    });
+    const asking = { AWS_ENDPOINT_URL_STS: aws.url, AWS_ENDPOINT_URL_EKS: aws.url, SLUICE_AWS: name };
+    try {
+      const add = ['cluster', 'add', 'eks', '--eks', 'main'];
+      const refused = await sluice(add, asking);
+      assert.match(refused.err, /the cluster does not know \S+role\/clusters: it has no access entry/);
+      const added = await sluice([...add, '--create-access-entry'], asking);
+      assert.deepEqual([added.exit, added.err], [0, '']);
+      assert.match(added.out, /^made an access entry for arn:aws:iam::123456789012:role\/clusters, /);
+      assert.match(added.out, /^next: `sluice install --cluster eks` /m);
+      assert.match((await sluice(['cluster', 'list'], asking)).out, /^eks +eks eu-west-1\/main +sweep /m);
+      const checked = await sluice(['check', '--cluster', 'eks'], asking);
+      assert.match(checked.out, /cluster eks\n✔ the API server answers/);
+      assert.match(
+        checked.err,
+        /^note: cluster "eks" is asked with your own credentials, since you may not assume .*$/,
+      );
+      assert.equal((await sluice(['cluster', 'remove', 'eks', '--yes'], asking)).exit, 0);
+    } finally {
+      await endpoint.close();
+      await aws.close();
+    }
   });
 
   it('forgets a cluster, and its credentials', async () => {
