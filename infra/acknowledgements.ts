@@ -1,5 +1,5 @@
 /** Findings of cdk-nag that stay, one by one, each with its reason. A test compares them with what is found. */
-import { Validations } from 'aws-cdk-lib';
+import { Token, Validations } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 import { seesClusters } from './constructs/functions.ts';
 import { type FunctionName, functionNames } from './function-settings.ts';
@@ -67,7 +67,8 @@ function ofRole(name: FunctionName, { state, service, config }: Installation): A
     reason,
   });
   const secret = (prefix: string) =>
-    `arn:<AWS::Partition>:secretsmanager:${config.region ?? '<AWS::Region>'}:${config.account ?? '<AWS::AccountId>'}:secret:sluice/${config.name}/${prefix}*`;
+    `arn:${said(service.partition)}:secretsmanager:${said(service.region)}:${said(service.account)}:secret:sluice/${config.name}/${prefix}*`;
+  const said = (value: string) => (Token.isUnresolved(value) ? `<${service.resolve(value).Ref}>` : value);
   return [
     ...folders[name].map(folder =>
       wildcard(`${exported(state.artifacts.bucketArn, { state })}/${folder}/*`, folderReasons[folder]),

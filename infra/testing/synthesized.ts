@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
@@ -30,10 +30,12 @@ export function placeholders(): Record<FunctionName, string> {
 }
 
 const shared = placeholders();
+/** The CDK's flags, which change templates. */
+const { context } = JSON.parse(readFileSync(new URL('../../cdk.json', import.meta.url), 'utf8'));
 
 /** The stacks that a configuration makes, not yet synthesized. */
 export function stacksOf(yaml = ''): Installation & { app: App } {
-  const app = new App();
+  const app = new App({ context });
   return { app, ...installation(app, parseConfig(yaml, 'sluice.yaml'), shared) };
 }
 
