@@ -61,10 +61,10 @@ export const mappings = { fifo: 6, standard: 2 };
 export const provisionedUse = 0.7;
 
 /** CloudWatch: metrics of 5 kinds × 4 and 3 of the installation; alarms and dashboards of the stack. */
-export const watching = { metrics: 23, alarms: 30, dashboards: 1 };
+export const watching = { metrics: 23, alarms: 26, dashboards: 1 };
 
-/** Seconds that a run of the schedule has for sending what is due. */
-export const scheduleBudgetSeconds = 50;
+/** Seconds that a run of the schedule has for sending what is due: a minute, less what its handler keeps back. */
+export const scheduleBudgetSeconds = 55;
 
 /** How much an installation is allowed to do at a time. */
 export interface Limits {
@@ -115,7 +115,8 @@ export const limits: Record<'default' | 'raised' | 'large', Limits> = {
   },
 };
 
-export type WorkerName = 'source' | 'kustomize' | 'notification' | 'timer';
+/** Functions that run on x86_64, because the kubectl of the layer does; all others run on arm64 (infra/constructs/functions.ts). */
+export const onX86: readonly string[] = ['kustomize'];
 
 /** Memory of each function, MB. */
 export const memoryMb = Object.fromEntries(

@@ -6,6 +6,7 @@ import {
   mappings,
   memoryMb,
   objectsPerCluster,
+  onX86,
   provisionedUse,
   storedGbPerCluster,
   tableBytesPerObject,
@@ -25,7 +26,7 @@ export function costOf(load: Load): Record<string, number> {
   // A message is received and deleted; what sends it is counted as calls.
   const sends = { timer: messages.timer, fifo: all.sends - messages.timer };
   return {
-    'Lambda, time': gbSeconds(load) * month * prices.lambdaGbSecond.value,
+    'Lambda, time': lambdaCost(load),
     'Lambda, requests': load.invocations * month * prices.lambdaRequest.value,
     SQS:
       (sends.fifo + 2 * messages.fifo) * month * prices.fifoRequest.value +
@@ -49,12 +50,13 @@ export function costOf(load: Load): Record<string, number> {
   };
 }
 
-/** GB-seconds a second. `less`: by how much the memory of a function is divided, and its CPU with it. */
-export function gbSeconds(load: Load, less: Partial<Record<Work['function'], number>> = {}): number {
+/** Of the time of functions. `less`: by how much the memory of a function is divided, and its CPU with it. */
+function lambdaCost(load: Load, less: Partial<Record<Work['function'], number>> = {}, x86 = onX86): number {
   return load.shares.reduce((sum, { work, perSecond, batch }) => {
     const divisor = less[work.function] ?? 1;
     const seconds = work.seconds + work.cpuSeconds * (divisor - 1);
-    return sum + (perSecond / batch) * seconds * (memoryMb[work.function] / 1024 / divisor);
+    const price = x86.includes(work.function) ? prices.lambdaGbSecond : prices.lambdaArmGbSecond;
+    return sum + (perSecond / batch) * seconds * (memoryMb[work.function] / 1024 / divisor) * month * price.value;
   }, 0);
 }
 
@@ -85,15 +87,16 @@ export function levers(load: Load): { what: string; saves: number }[] {
   const provisioned =
     capacity(load.all.writeUnits, prices.writeCapacity.value) + capacity(load.all.readUnits, prices.readCapacity.value);
   const onDemand = month * (load.all.writeUnits * prices.writeUnit.value + load.all.readUnits * prices.readUnit.value);
-  const halved = gbSeconds(load) - gbSeconds(load, { kustomize: 2 });
+  const lambda = lambdaCost(load);
   const checked = load.reconciles * month;
   return [
     { what: 'an interval of 60 minutes: webhooks and sweeps still bring every change at once', saves: whole - hourly },
     { what: `provisioned capacity for DynamoDB, ${provisionedUse * 100} % used`, saves: onDemand - provisioned },
     {
       what: 'half the memory for kustomize (a check waits more than it computes)',
-      saves: halved * month * prices.lambdaGbSecond.value,
+      saves: lambda - lambdaCost(load, { kustomize: 2 }),
     },
+    { what: 'kustomize on arm64, with a kubectl for it', saves: lambda - lambdaCost(load, {}, []) },
     { what: 'one write of the due time less for each check (3 units)', saves: 3 * checked * prices.writeUnit.value },
     { what: 'the cluster registration remembered in each process (1 unit)', saves: checked * prices.readUnit.value },
     {

@@ -88,6 +88,13 @@ export const prices = {
     read: 'quoted',
     note: 'first tier (6 billion GB-s)',
   },
+  lambdaArmGbSecond: {
+    value: 0.0000133334,
+    unit: 'GB-s, arm64',
+    page: 'aws.amazon.com/lambda/pricing',
+    read: 'quoted',
+    note: 'first tier (7.5 billion GB-s)',
+  },
   lambdaRequest: { value: 0.2e-6, unit: 'request', page: 'aws.amazon.com/lambda/pricing', read: 'quoted' },
   fifoRequest: { value: 0.5e-6, unit: 'request', page: 'aws.amazon.com/sqs/pricing', read: 'quoted' },
   standardRequest: { value: 0.4e-6, unit: 'request', page: 'aws.amazon.com/sqs/pricing', read: 'quoted' },

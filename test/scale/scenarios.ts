@@ -46,8 +46,9 @@ export interface Steady {
 /** All objects come due over and over, an interval after the last check was done, as timers or the schedule bring them back. */
 export function simulateSteady(fleet: Fleet, limits: Limits): Steady {
   const { clusters, intervalSeconds } = fleet;
+  // The schedule's minutes leave a pattern in what comes due, which repeats with the interval: so a whole one is looked at.
   const settling = intervalSeconds + 60;
-  const window = Math.min(intervalSeconds, 120);
+  const window = Math.max(intervalSeconds, 120);
   const model: Model = {
     stations: stationsOf(limits),
     accountConcurrency: limits.account,

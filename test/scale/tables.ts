@@ -1,5 +1,5 @@
 /** The tables of docs/scale.md, as they are computed. */
-import { type Fleet, fleets, type Limits, limits, objectsPerCluster } from './assumptions.ts';
+import { type Fleet, fleets, limits, objectsPerCluster } from './assumptions.ts';
 import { ceilingsOf } from './ceilings.ts';
 import { costOf, levers, natCost } from './cost.ts';
 import { works } from './kinds-of-work.ts';
@@ -21,6 +21,7 @@ export function tables() {
     load: loadTable(),
     ceilings: ceilingsTable(),
     steady: steadyTable(),
+    limits: limitsTable(),
     push: pushTable(),
     cost: costTable(),
     levers: leversTable(),
@@ -88,16 +89,25 @@ const pushes = Object.values(limits).flatMap(allowed =>
   [1, 20, 200].map(clusters => ({ clusters, allowed, push: once(() => simulatePush(clusters, allowed)) })),
 );
 
+/** Checks begin up to half a minute before or after their time, and the next one is reckoned from their end. */
+function isLate({ intervalSeconds }: Fleet, seconds: number): boolean {
+  return seconds > intervalSeconds * 1.1;
+}
+
+function intervalText(fleet: Fleet, seconds: number): string {
+  return isLate(fleet, seconds) ? `**${figure(seconds)} s**` : `${figure(seconds)} s`;
+}
+
 function summaryTable(): string {
   const rows = fleets.map((fleet, n) => {
     const [first] = ceilingsOf(fleet).sort((a, b) => b.used / b.of - a.used / a.of);
     const [asItComes, , large] = pushes.filter(({ clusters }) => clusters === fleet.clusters);
-    const { interval, kept } = steadyAsItComes[n]!();
+    const { interval } = steadyAsItComes[n]!();
     const load = loadOf(fleet);
     return [
       nameOf(fleet),
       figure(load.reconciles),
-      kept < 0.97 ? `**${figure(interval)} s**` : 'kept',
+      intervalText(fleet, interval),
       `${first!.what}: ${percent(first!.used / first!.of)}`,
       figure(asItComes!.push().applied.at(-1)!),
       figure(large!.push().applied.at(-1)!),
@@ -222,13 +232,13 @@ function steadyTable(): string {
   const raised = { fleet: fleets[2]!, allowed: limits.raised, run: () => simulateSteady(fleets[2]!, limits.raised) };
   const runs = [...fleets.map((fleet, n) => ({ fleet, allowed: limits.default, run: steadyAsItComes[n]! })), raised];
   const rows = runs.map(({ fleet, allowed, run }) => {
-    const { result, kept, interval } = run();
+    const { result, interval } = run();
     const { waits, peakConcurrency, peakMessages } = result.stations.kustomize!;
-    const late = kept < 0.97;
+    const late = isLate(fleet, interval);
     return [
       nameOf(fleet),
       allowed.name,
-      late ? `**${figure(interval)} s**` : 'kept',
+      intervalText(fleet, interval),
       // What is late is so by its queue, or by the schedule, and has not come to rest.
       late ? '–' : figure(quantile(waits, 0.5)),
       late ? '–' : figure(quantile(waits, 0.99)),
@@ -246,6 +256,19 @@ function steadyTable(): string {
     'messages at most',
   ];
   return table(head, rows);
+}
+
+function limitsTable(): string {
+  const rows = Object.values(limits).map(({ name, how, source, kustomize, notification, timer, account }) => [
+    `*${name}*`,
+    source,
+    kustomize,
+    notification,
+    timer,
+    account.toLocaleString('en-US'),
+    how,
+  ]);
+  return table(['limits', 'source', 'kustomize', 'notification', 'timer', 'account', 'what it takes'], rows);
 }
 
 function pushTable(): string {
