@@ -22,7 +22,7 @@ async function opened(): Promise<DynamoIndex> {
 const refs = ['east/GitRepository/apps/repo', 'east/Kustomization/apps/base'];
 const never = Number.MAX_SAFE_INTEGER;
 
-const index = await opened();
+const [index, full] = [await opened(), await opened()];
 
 describe('calls and units of', () => {
   const app = indexed('app', { refs, dueAt: 1000 });
@@ -86,8 +86,6 @@ describe('calls and units of', () => {
     assert.ok(!proxy.calls.some(({ operation }) => operation === 'Scan'));
   });
 });
-
-const full = await opened();
 
 describe('a thousand that are due', () => {
   // Some at the same time as others.
