@@ -42,8 +42,9 @@ export async function startServer(options: ServerOptions): Promise<ServerProcess
     const port = await freePort();
     const started = await start(options, port);
     if (started) return started;
-    const said = readFileSync(options.log, 'utf8').split('\n').slice(-15).join('\n');
-    if (attempt === tries || !/in use|bind/i.test(said))
+    const log = readFileSync(options.log, 'utf8');
+    const said = log.split('\n').slice(-15).join('\n');
+    if (attempt === tries || !/in use|bind/i.test(log))
       throw new InstallFailed(`${options.name} does not start: ${options.command} says in ${options.log}:\n${said}`);
   }
 }
