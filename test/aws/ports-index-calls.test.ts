@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { keyString, type ObjectKey } from '../../shared/api/object.ts';
 import { DynamoIndex } from '../../shared/aws/dynamo-index.ts';
+import { dueShardOf } from '../../shared/aws/dynamo-table.ts';
 import { systemClock } from '../../shared/ports/clock.ts';
 import { DynamoProxy } from './dynamo-proxy.ts';
 import { indexed, keyOf, listed } from './indexed-object.ts';
@@ -123,6 +124,17 @@ describe('a thousand that are due', () => {
       await Promise.all(keys.map(key => full.setDue(key, 3_000_000)));
     }
     assert.deepEqual(times(swept), oldestFirst);
+  });
+
+  it('are found when all of them lie in one shard', async () => {
+    const skewed = await opened();
+    const same = all.filter(({ key }) => dueShardOf(key) === dueShardOf(all[0]!.key)).slice(0, 60);
+    await Promise.all(same.map(object => skewed.putObject(object)));
+    const sorted = same.map(object => object.dueAt).sort((a, b) => a - b);
+    const { answer, calls } = await proxy.during(() => skewed.due(never, 50));
+    assert.deepEqual(times(answer), sorted.slice(0, 50));
+    assert.ok(calls.length > 10, 'in several pages');
+    assert.deepEqual(times(await skewed.due(never, 1000)), sorted);
   });
 
   it('are not listed again when the secondary index is behind', async () => {
