@@ -121,10 +121,10 @@ export const Config = z.strictObject({
       deadLetters: z
         .number()
         .int()
-        .min(1)
+        .min(5)
         .max(14)
         .default(14)
-        .describe('Days that messages which were given up are kept, 1 to 14'),
+        .describe('Days that messages which were given up are kept, 5 to 14'),
       recovery: z
         .number()
         .int()

@@ -19,6 +19,9 @@ const maxReceives = 3;
  */
 const spare = Duration.seconds(60);
 
+/** SQS's default. Shorter than that of dead letters, whose age counts from when they were sent. */
+const retention = Duration.days(4);
+
 /** When a message that could not be dealt with in a dead-letter queue is looked at again. */
 const deadLetterVisibility = Duration.minutes(15);
 
@@ -46,6 +49,7 @@ export class WorkerQueue extends Construct {
       ...common,
       ...(fifo && perGroup),
       queueName: `${config.name}-${key}${suffix}`,
+      retentionPeriod: retention,
       visibilityTimeout: Duration.seconds(config.timeout[key] ?? settingsOf(key).timeout).plus(spare),
       deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: maxReceives },
     });
