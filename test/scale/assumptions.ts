@@ -66,6 +66,9 @@ export const watching = { metrics: 23, alarms: 26, dashboards: 1 };
 /** Seconds that a run of the schedule has for sending what is due: a minute, less what its handler keeps back. */
 export const scheduleBudgetSeconds = 55;
 
+/** Seconds that a webhook waits for its clusters (functions/webhook/config.ts); Git providers wait for about ten. */
+export const webhookSeconds = 7;
+
 /** How much an installation is allowed to do at a time. */
 export interface Limits {
   name: string;

@@ -1,6 +1,13 @@
 /** How large an installation may grow until something is full, by everything that can be: the first of them is the limit. */
 import { dueShards } from '../../shared/aws/dynamo-table.ts';
-import { clusterCallsPerSecond, type Fleet, limits, objects, objectsPerCluster } from './assumptions.ts';
+import {
+  clusterCallsPerSecond,
+  type Fleet,
+  limits,
+  objects,
+  objectsPerCluster,
+  webhookSeconds,
+} from './assumptions.ts';
 import { works } from './kinds-of-work.ts';
 import { byTimer, type Load, loadOf } from './load.ts';
 import { quotas } from './published.ts';
@@ -45,6 +52,12 @@ export function ceilingsOf(fleet: Fleet): Ceiling[] {
   return [
     ...workers,
     ...(byTimer(fleet) ? [timers(load)] : [sending(load)]),
+    {
+      what: `CPU of one webhook for all clusters, of ${webhookSeconds} s`,
+      used: fleet.clusters * works.webhook.cpuSeconds,
+      of: webhookSeconds,
+      lever: '`memory.webhook`; what is late is kept, answered 202 and worked on afterwards',
+    },
     {
       what: 'invocations at a time in the account',
       used: Object.values(concurrency).reduce((sum, busy) => sum + busy, 0),

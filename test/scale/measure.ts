@@ -165,7 +165,7 @@ class Session {
     await this.#check(environment, 'GitRepository', 'app');
     await this.#sweepAll(environment);
     await commit('two');
-    const pushed = await environment.run({ type: 'hook', path, headers, body });
+    const pushed = await leastOf(() => environment.run({ type: 'hook', path, headers, body }));
     this.#keep('webhook', pushed);
     const source = await this.#deliver(environment, pushed.sent[0]!);
     this.#keep(`GitRepository, new revision, ${applications} dependents`, source);

@@ -46,7 +46,7 @@ test('twice the clusters are twice the work and, but for what is there anyway, t
 test('what is computed and what is simulated agree where nothing is scarce', () => {
   const fleet = { clusters: 4, intervalSeconds: 60 };
   const { result, kept } = simulateSteady(fleet, limits.large);
-  const busy = result.stations.kustomize!.busySeconds / 60;
+  const busy = result.stations.kustomize!.busySeconds / 120;
   const computed = ((4 * 950) / 60) * works.Kustomization.unchanged.seconds;
   assert.ok(Math.abs(busy / computed - 1) < 0.05, `${busy} instead of ${computed} invocations at a time`);
   assert.ok(kept > 0.98 && kept <= 1.01, `${kept}`);
