@@ -61,6 +61,6 @@ async function checkQueues(installation: Installation): Promise<Finding[]> {
   if (given.length === 0) return [{ level: 'good', text: 'no message was given up' }];
   return given.map(([queue, count]) => ({
     level: 'bad',
-    text: `${count} ${count === 1 ? 'message' : 'messages'} of the queue ${queue} could not be worked on after three tries; the log says why (\`sluice logs --level error\`)`,
+    text: `${count} ${count === 1 ? 'message' : 'messages'} of the queue ${queue} could not be worked on after three tries; \`sluice dead-letters\` shows what they are and takes them away, \`sluice logs --level error\` why`,
   }));
 }

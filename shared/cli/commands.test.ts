@@ -8,7 +8,7 @@ import { localPorts } from '../local/local-ports.ts';
 import type { IndexedObject, ObjectSummary } from '../ports/index.ts';
 import type { Io } from './command.ts';
 
-const commands = ['cluster', 'install', 'status', 'logs', 'resync', 'check'] as const;
+const commands = ['cluster', 'install', 'status', 'logs', 'resync', 'check', 'dead-letters'] as const;
 type Name = (typeof commands)[number];
 
 const scratch = mkdtempSync(join(tmpdir(), 'sluice-cli-'));
@@ -126,6 +126,7 @@ describe('every command', () => {
       ['status', []],
       ['resync', []],
       ['check', []],
+      ['dead-letters', []],
       ['cluster', ['list']],
     ] as [Name, string[]][]) {
       const { exit, err } = await sluice(name, [...args, '--dir', 'nowhere']);

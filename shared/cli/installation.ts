@@ -2,8 +2,10 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { localPorts } from '../local/local-ports.ts';
 import { defaultStateDir, statePaths } from '../local/state-dir.ts';
+import { type DeadLetters, deadLetterQueues } from '../ports/dead-letters.ts';
 import type { Ports } from '../ports/ports.ts';
 import { CommandError, type Io } from './command.ts';
+import { heldLetters } from './held-letters.ts';
 import type { Place } from './place.ts';
 
 /** An installation of Sluice, as commands work on it: beside what runs of it, not through it. */
@@ -21,10 +23,10 @@ export interface Installation {
   };
   /** Messages that no worker could deal with, by queue. */
   deadLetters(): Promise<Record<string, number>>;
+  /** The same messages, to be looked at and dealt with. To be closed. */
+  openDeadLetters(): Promise<DeadLetters>;
   close(): void;
 }
-
-const queues = ['source', 'kustomize', 'notification', 'timer'] as const;
 
 /**
  * Opens the installation. With `create`, one on this machine may be a new one (a cluster can be registered before the first
@@ -49,7 +51,11 @@ function openHere(io: Io, dir: string | undefined, create: boolean): Installatio
   const ports = localPorts({ dir: paths.root, publicUrl: '', level: 'error' });
   return {
     ports,
-    deadLetters: async () => Object.fromEntries(queues.map(name => [name, ports.queue.depth(`${name}-dlq`)])),
+    deadLetters: async () => Object.fromEntries(deadLetterQueues.map(name => [name, ports.queue.depth(`${name}-dlq`)])),
+    openDeadLetters: async () => {
+      const { SqliteDeadLetters } = await import('../local/sqlite-dead-letters.ts');
+      return new SqliteDeadLetters(paths.queue, ports.clock);
+    },
     close: () => ports.close(),
   };
 }
@@ -78,6 +84,12 @@ async function openOnAws(io: Io, name: string, region: string | undefined): Prom
       allowLoopback: io.env.SLUICE_ALLOW_LOOPBACK === 'true',
     },
     deadLetters: () => messageCounts(found.deadLetters, found.region),
+    openDeadLetters: async () => {
+      const { SqsDeadLetters } = await import('../aws/sqs-dead-letters.ts');
+      const { queues: urls, deadLetters, region: where } = found;
+      const held = heldLetters(io, Object.values(deadLetters));
+      return new SqsDeadLetters({ urls, deadLetters, region: where, held, clock: ports.clock });
+    },
     close: () => {},
   };
 }

@@ -17,6 +17,7 @@ const commands: Record<string, () => Promise<Command>> = {
   status: () => import('./status.ts'),
   logs: () => import('./logs.ts'),
   resync: () => import('./resync.ts'),
+  'dead-letters': () => import('./dead-letters.ts'),
 };
 
 const io: Io = {
