@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -28,11 +28,15 @@ const Config = z.object({
   SLUICE_LOG_LEVEL: z.enum(['info', 'warn', 'error']).default('info'),
 });
 
-/** What an invocation that was killed left behind; it outlives the process, and would fill the disk. */
-function clearTemporary(): void {
-  const folder = tmpdir();
-  for (const entry of readdirSync(folder))
-    if (entry.startsWith('sluice-')) rmSync(join(folder, entry), { recursive: true, force: true });
+/**
+ * Gives temporary files a folder of their own, which a fresh process empties: what an invocation that was killed left behind
+ * outlives its process, and would fill the disk.
+ */
+function ownTemporary(): void {
+  const folder = join(tmpdir(), 'sluice');
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  process.env.TMPDIR = folder;
 }
 
 let made: Ports | undefined;
@@ -52,7 +56,7 @@ function compose(env: NodeJS.ProcessEnv): Ports {
   const config = Config.safeParse(env);
   if (!config.success) throw new Error(`the environment is not as it should be:\n${z.prettifyError(config.error)}`);
   const { data } = config;
-  clearTemporary();
+  ownTemporary();
   return awsPorts({
     name: data.SLUICE_NAME,
     bucket: data.SLUICE_BUCKET,
