@@ -115,16 +115,18 @@ export class SqsDeadLetters implements DeadLetters {
     this.#client.destroy();
   }
 
-  /** Receives until nothing comes and, when there is time, until nothing is hidden; answers how many stay hidden. */
+  /** Receives until nothing comes and, when there is time, until nobody else holds any; answers how many stay hidden. */
   async #take(queue: DeadLetterQueue, until: number): Promise<number> {
     while (this.#countOf(queue) < mostLetters && (await this.#receive(queue, 1)) > 0);
-    let hidden = await this.#hidden(queue);
-    while (hidden > 0 && this.#now() < until) {
+    let rest = await this.#rest(queue);
+    while (rest.hidden > 0 && this.#now() < until && this.#countOf(queue) < mostLetters) {
       const wait = Math.max(1, Math.min(pollSeconds, Math.floor((until - this.#now()) / 1000)));
-      await Promise.all(Array.from({ length: pollers }, () => this.#receive(queue, wait)));
-      hidden = await this.#hidden(queue);
+      const got = await Promise.all(Array.from({ length: pollers }, () => this.#receive(queue, wait)));
+      rest = await this.#rest(queue);
+      // What is left waits behind what is held here, in the same groups: no waiting brings it.
+      if (rest.withOthers === 0 && got.every(count => count === 0)) break;
     }
-    return hidden;
+    return rest.hidden;
   }
 
   async #receive(queue: DeadLetterQueue, waitSeconds: number): Promise<number> {
@@ -150,16 +152,21 @@ export class SqsDeadLetters implements DeadLetters {
     return Messages.length;
   }
 
-  async #hidden(queue: DeadLetterQueue): Promise<number> {
+  /** How many more there are than are held here, and how many of them others hold; both about, as SQS counts. */
+  async #rest(queue: DeadLetterQueue): Promise<{ hidden: number; withOthers: number }> {
     const url = this.#options.deadLetters[queue];
-    const names = ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'] as const;
-    const asked = new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: [...names] });
+    const asked = new GetQueueAttributesCommand({
+      QueueUrl: url,
+      AttributeNames: ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'],
+    });
     const { Attributes = {} } = await this.#ask(
       `count what the queue ${queue} gave up (sqs:GetQueueAttributes on ${url})`,
       () => this.#client.send(asked),
     );
-    const all = names.reduce((sum, name) => sum + Number(Attributes[name] ?? 0), 0);
-    return Math.max(0, all - this.#countOf(queue));
+    const visible = Number(Attributes.ApproximateNumberOfMessages ?? 0);
+    const received = Number(Attributes.ApproximateNumberOfMessagesNotVisible ?? 0);
+    const own = this.#countOf(queue);
+    return { hidden: Math.max(0, visible + received - own), withOthers: Math.max(0, received - own) };
   }
 
   #countOf(queue: DeadLetterQueue): number {
@@ -175,7 +182,7 @@ export class SqsDeadLetters implements DeadLetters {
     try {
       await this.#client.send(new ChangeMessageVisibilityCommand(hold));
     } catch (error) {
-      if (!lostHold.has((error as Error).name))
+      if (!lostHold.test((error as Error).name))
         throw awsError(error, `hold a message of the queue ${letter.queue} (sqs:ChangeMessageVisibility on ${url})`);
       this.#forget(letter);
       return undefined;
@@ -207,8 +214,8 @@ export class SqsDeadLetters implements DeadLetters {
   }
 }
 
-/** What SQS says of a handle whose message is visible again, in other hands, or gone. */
-const lostHold = new Set(['MessageNotInflight', 'ReceiptHandleIsInvalid', 'InvalidParameterValue']);
+/** What SQS says of a handle whose message is visible again, in other hands, or gone; names differ with the kind of queue. */
+const lostHold = /MessageNotInflight|ReceiptHandleIsInvalid|InvalidParameterValue/;
 
 function toLetter(message: Message, queue: DeadLetterQueue, until: number): HeldLetter {
   const { MessageGroupId = '', SentTimestamp } = message.Attributes ?? {};

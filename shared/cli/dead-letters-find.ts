@@ -1,5 +1,11 @@
-import { parseDuration } from '../api/duration.ts';
-import { type DeadLetter, type DeadLetterQueue, type DeadLetters, deadLetterQueues } from '../ports/dead-letters.ts';
+import { formatDuration, parseDuration } from '../api/duration.ts';
+import {
+  type DeadLetter,
+  type DeadLetterQueue,
+  type DeadLetters,
+  type DeadLettersFound,
+  deadLetterQueues,
+} from '../ports/dead-letters.ts';
 import { CommandError, type Io, UsageError } from './command.ts';
 import { withInstallation } from './installation.ts';
 import { type Place, placeOptions } from './place.ts';
@@ -39,6 +45,17 @@ export function withDeadLetters<T>(io: Io, place: Place, act: (box: DeadLetters)
   });
 }
 
+/** Looks; says what it waits for before it does. */
+export async function look(box: DeadLetters, { queues, waitSeconds }: Wanted, io: Io): Promise<DeadLettersFound> {
+  const found = await box.find(queues, 0);
+  if (found.hidden === 0 || waitSeconds === 0) return found;
+  const { hidden } = found;
+  io.err(
+    `waiting for ${hidden} more that somebody else looks at, for ${formatDuration(waitSeconds * 1000)} at most; Ctrl-C ends it, and the next command finds what came until then`,
+  );
+  return box.find(queues, waitSeconds);
+}
+
 /** Fewest characters of an id that stand for it. */
 const shortest = 4;
 
@@ -61,7 +78,7 @@ export function chosen(ids: string[], letters: DeadLetter[], hidden: number): De
 export function hiddenText(hidden: number): string {
   return hidden === 1
     ? '1 more is being looked at right now, by the dead-letter function or somebody else; try again in 15 minutes, or wait for it with --wait 20m'
-    : `${hidden} more are being looked at right now, by the dead-letter function or somebody else, or wait behind one that is; try again in 15 minutes, or wait for them with --wait 20m`;
+    : `${hidden} more are being looked at right now, by the dead-letter function or somebody else, or wait behind another of their group; try again in 15 minutes, or wait for them with --wait 20m`;
 }
 
 function durationSeconds(text: string): number | undefined {

@@ -1,7 +1,7 @@
 import type { DeadLettersFound } from '../ports/dead-letters.ts';
 import type { ExitCode, Io } from './command.ts';
 import { summarize } from './dead-letter-text.ts';
-import { hiddenText, letterOptions, wantedOf, withDeadLetters } from './dead-letters-find.ts';
+import { hiddenText, letterOptions, look, wantedOf, withDeadLetters } from './dead-letters-find.ts';
 import { outputFormat } from './output.ts';
 import { placeOf, readPlaceArgs } from './place.ts';
 import { age, table } from './table.ts';
@@ -14,8 +14,8 @@ const idLength = 8;
 export async function list(args: string[], io: Io): Promise<ExitCode> {
   const { values } = readPlaceArgs(args, options);
   const format = outputFormat(values.output);
-  const { queues, waitSeconds } = wantedOf(values);
-  const found = await withDeadLetters(io, placeOf(io, values), box => box.find(queues, waitSeconds));
+  const wanted = wantedOf(values);
+  const found = await withDeadLetters(io, placeOf(io, values), box => look(box, wanted, io));
   if (format === 'json') io.out(json(found));
   else for (const line of lines(found)) io.out(line);
   return 0;

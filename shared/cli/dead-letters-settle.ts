@@ -2,7 +2,15 @@ import type { DeadLetter, DeadLetters } from '../ports/dead-letters.ts';
 import { messageOfError } from '../reconcile/errors.ts';
 import { type ExitCode, type Io, UsageError } from './command.ts';
 import { summarize } from './dead-letter-text.ts';
-import { chosen, hiddenText, letterOptions, type Wanted, wantedOf, withDeadLetters } from './dead-letters-find.ts';
+import {
+  chosen,
+  hiddenText,
+  letterOptions,
+  look,
+  type Wanted,
+  wantedOf,
+  withDeadLetters,
+} from './dead-letters-find.ts';
 import { placeOf, readPlaceArgs } from './place.ts';
 
 const options = { all: { type: 'boolean' }, ...letterOptions } as const;
@@ -31,7 +39,7 @@ async function settle(args: string[], io: Io, settling: Settling): Promise<ExitC
   const wanted = wantedOf(values);
   return withDeadLetters(io, placeOf(io, values), async (box): Promise<ExitCode> => {
     if (values.all) return settleAll(box, io, settling, wanted);
-    const { letters, hidden } = await box.find(wanted.queues, wanted.waitSeconds);
+    const { letters, hidden } = await look(box, wanted, io);
     return (await settleEach(box, io, settling, chosen(ids, letters, hidden))) ? 0 : 1;
   });
 }
@@ -42,7 +50,7 @@ async function settleAll(box: DeadLetters, io: Io, settling: Settling, wanted: W
   let well = true;
   let waitSeconds = wanted.waitSeconds;
   for (;;) {
-    const { letters, hidden } = await box.find(wanted.queues, waitSeconds);
+    const { letters, hidden } = await look(box, { ...wanted, waitSeconds }, io);
     const fresh = letters.filter(({ id }) => !tried.has(id));
     if (fresh.length === 0) {
       if (hidden > 0) io.out(hiddenText(hidden));

@@ -1,6 +1,6 @@
 import { type ExitCode, type Io, UsageError } from './command.ts';
 import { bodyLines, summarize } from './dead-letter-text.ts';
-import { chosen, letterOptions, wantedOf, withDeadLetters } from './dead-letters-find.ts';
+import { chosen, letterOptions, look, wantedOf, withDeadLetters } from './dead-letters-find.ts';
 import { placeOf, readPlaceArgs } from './place.ts';
 import { oneLine } from './table.ts';
 
@@ -9,9 +9,9 @@ export async function show(args: string[], io: Io): Promise<ExitCode> {
   const { values, positionals } = readPlaceArgs(args, letterOptions, 1);
   const id = positionals[0];
   if (!id) throw new UsageError('name the message: sluice dead-letters show ID');
-  const { queues, waitSeconds } = wantedOf(values);
+  const wanted = wantedOf(values);
   return withDeadLetters(io, placeOf(io, values), async (box): Promise<ExitCode> => {
-    const { letters, hidden } = await box.find(queues, waitSeconds);
+    const { letters, hidden } = await look(box, wanted, io);
     const letter = chosen([id], letters, hidden)[0]!;
     const { kind, object, trace, why } = summarize(letter);
     const facts: [string, string | undefined][] = [
