@@ -185,10 +185,13 @@ describe('sluice dead-letters', () => {
     const [first, ...rest] = await listed();
     assert.match((await sluice('drop', first!.id)).out, /^dropped: source /);
     assert.deepEqual(await listed(), rest);
+    const [behind] = await ports.queue.receive('source-dlq', { max: 10, visibilitySeconds: 60 });
+    assert.equal(behind?.id, rest[0]!.id, 'the function still finds what was behind it in its group');
     assert.equal((await sluice('drop', '--all')).out.split('\n').length, rest.length);
     assert.deepEqual(await listed(), []);
+    now += 3600_000;
     for (const queue of ['source', 'kustomize', 'notification', 'timer'] as const)
-      assert.equal(ports.queue.nextReadyAt(`${queue}-dlq`), undefined);
+      assert.deepEqual(ports.queue.readyLanes(`${queue}-dlq`), [], 'no group without messages is left');
   });
 
   it('touches nothing when one of several is not there', async () => {

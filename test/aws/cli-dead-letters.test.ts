@@ -186,4 +186,17 @@ describe('sluice dead-letters on AWS', () => {
     assert.deepEqual(await receive('source'), [], 'nothing was sent');
     assert.deepEqual(await found(), { ids: [], hidden: 1 });
   });
+
+  it('does its work where nothing can be kept for the next command, and says so', async () => {
+    await letter('source', 'g', '{}');
+    writeFileSync(join(scratch, 'file'), '');
+    const listed = await sluice(['list'], 'file');
+    assert.equal(listed.exit, 0);
+    assert.match(listed.out, /^source +\w{8} /m);
+    assert.match(listed.err, /^warning: what was found cannot be kept for the next command \(.*set XDG_CACHE_HOME/);
+    assert.equal((await sluice(['list'], 'file')).out.split('\n')[0], 'no dead letter can be had now');
+    await letter('source', 'h', '{}');
+    const dropped = await sluice(['drop', '--all'], 'file');
+    assert.match(dropped.out, /^dropped: source .*\n1 more is being looked at right now/);
+  });
 });
