@@ -56,5 +56,9 @@ export const handler = awslambda.streamifyResponse<APIGatewayProxyEventV2>(async
   const stream = awslambda.HttpResponseStream.from(response, { statusCode, headers });
   if (body === undefined) stream.end();
   else if (typeof body === 'string') stream.end(body);
-  else await pipeline(body, stream);
+  else {
+    // Were it destroyed when the body fails, the runtime could not say so to whoever reads, and would end itself.
+    await pipeline(body, stream, { end: false });
+    stream.end();
+  }
 });
