@@ -6,9 +6,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 export interface StreamingOptions {
   /** Path of the runtime interface client's main module. */
@@ -39,9 +41,11 @@ const prefix = '/2018-06-01/runtime';
 export async function startStreamingLambda(options: StreamingOptions): Promise<StreamingLambda> {
   const api = new RuntimeApi(options.timeoutSeconds);
   const address = await api.listen();
+  // A fresh process empties its temporary folder, as it may on Lambda, where nobody else has one.
+  const temporary = mkdtempSync(join(tmpdir(), 'sluice-streaming-'));
   const child = spawn(process.execPath, [options.ric], {
     cwd: options.folder,
-    env: { ...environment(options), AWS_LAMBDA_RUNTIME_API: address },
+    env: { ...environment(options), AWS_LAMBDA_RUNTIME_API: address, TMPDIR: temporary },
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   process.once('exit', () => child.kill('SIGKILL'));
@@ -53,6 +57,7 @@ export async function startStreamingLambda(options: StreamingOptions): Promise<S
       child.kill('SIGKILL');
       await ended;
       await api.close();
+      rmSync(temporary, { recursive: true, force: true });
     },
   };
 }
