@@ -80,7 +80,10 @@ async function confirm(name: string, where: Where, stacks: string[]): Promise<vo
   if (answer.trim() !== name) throw new PreflightError([`"${answer.trim()}" is not ${name}`]);
 }
 
-async function remove(client: CloudFormationClient, { StackName, EnableTerminationProtection }: Stack): Promise<void> {
+async function remove(
+  client: CloudFormationClient,
+  { StackName, StackId, EnableTerminationProtection }: Stack,
+): Promise<void> {
   const { DeleteStackCommand, UpdateTerminationProtectionCommand, waitUntilStackDeleteComplete } = await import(
     '@aws-sdk/client-cloudformation'
   );
@@ -88,9 +91,13 @@ async function remove(client: CloudFormationClient, { StackName, EnableTerminati
     await client.send(new UpdateTerminationProtectionCommand({ StackName, EnableTerminationProtection: false }));
   say(`deleting ${StackName} …\n`);
   await client.send(new DeleteStackCommand({ StackName }));
-  await waitUntilStackDeleteComplete({ client, maxWaitTime: 1800, maxDelay: 15 }, { StackName }).catch(error => {
+  // By its id: a stack that is deleted has no name.
+  await waitUntilStackDeleteComplete(
+    { client, maxWaitTime: 1800, minDelay: 2, maxDelay: 15 },
+    { StackName: StackId },
+  ).catch(error => {
     throw new Error(
-      `${StackName} could not be deleted: \`aws cloudformation describe-stack-events --stack-name ${StackName}\` says why`,
+      `${StackName} could not be deleted: \`aws cloudformation describe-stack-events --stack-name ${StackId}\` says why (${(error as Error).message.slice(0, 300)})`,
       { cause: error },
     );
   });

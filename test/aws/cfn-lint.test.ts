@@ -32,7 +32,7 @@ test('cfn-lint finds faults that are planted', async () => {
   of('AWS::Logs::LogGroup').RetentionInDays = 31;
   const findings = await lint([written('planted', template)]);
   for (const [place, rule] of [
-    ['Timeout', 'E3034'],
+    ['Timeout', 'E3717'],
     ['VisibilityTimeout', 'E3034'],
     ['RetentionInDays', 'E3030'],
   ])

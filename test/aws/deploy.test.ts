@@ -5,15 +5,11 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { ACMClient, RequestCertificateCommand } from '@aws-sdk/client-acm';
-import {
-  CloudFormationClient,
-  CreateStackCommand,
-  DescribeStacksCommand,
-  UpdateTerminationProtectionCommand,
-} from '@aws-sdk/client-cloudformation';
+import { CloudFormationClient, CreateStackCommand, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { CreateSecurityGroupCommand, CreateSubnetCommand, CreateVpcCommand, EC2Client } from '@aws-sdk/client-ec2';
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { type AwsServers, credentials, region, startAwsServers } from './servers.ts';
@@ -177,17 +173,22 @@ test('who cannot be asked has to say yes', async () => {
   assert.match(stderr, /nobody to be asked .* add `-- --yes`/);
 });
 
-test('destroy deletes the functions, keeps the state, and says how to remove that, too', async () => {
+test('destroy deletes the functions, keeps the state, and says how to remove that, too', async t => {
   const cloudFormation = new CloudFormationClient(client());
-  const create = (StackName: string, resources: object) =>
-    cloudFormation.send(new CreateStackCommand({ StackName, TemplateBody: JSON.stringify({ Resources: resources }) }));
-  await create('gone-state', {
-    B: { Type: 'AWS::S3::Bucket', DeletionPolicy: 'Retain', Properties: { BucketName: 'gone-artifacts' } },
-  });
+  const create = (StackName: string, resources: object, EnableTerminationProtection = false) =>
+    cloudFormation.send(
+      new CreateStackCommand({
+        StackName,
+        TemplateBody: JSON.stringify({ Resources: resources }),
+        EnableTerminationProtection,
+      }),
+    );
+  const bucket = { Type: 'AWS::S3::Bucket', DeletionPolicy: 'Retain', Properties: { BucketName: 'gone-artifacts' } };
+  await create('gone-state', { B: bucket }, true);
   await create('gone', { Q: { Type: 'AWS::SQS::Queue', Properties: { QueueName: 'gone-queue' } } });
-  await cloudFormation.send(
-    new UpdateTerminationProtectionCommand({ StackName: 'gone-state', EnableTerminationProtection: true }),
-  );
+  const unprotected = await protectionProxy(servers.moto);
+  t.after(() => unprotected.close());
+  env = { ...env, AWS_ENDPOINT_URL_CLOUDFORMATION: unprotected.url };
   const unsure = await run('destroy', 'name: gone');
   assert.match(unsure.stderr, /nobody to be asked/);
   const { code, stdout, stderr } = await run('destroy', 'name: gone', ['--yes']);
@@ -197,10 +198,35 @@ test('destroy deletes the functions, keeps the state, and says how to remove tha
   assert.match(stdout, /aws s3 rb s3:\/\/gone-artifacts --force/);
   const left = await cloudFormation.send(new DescribeStacksCommand({ StackName: 'gone-state' }));
   assert.equal(left.Stacks?.[0]?.StackStatus, 'CREATE_COMPLETE');
+  assert.deepEqual(unprotected.asked, [], 'the state stays protected');
   const all = await run('destroy', 'name: gone', ['--yes', '--all']);
   assert.equal(all.code, 0, all.stderr);
   assert.match(all.stdout, /deleting gone-state/);
+  assert.deepEqual(unprotected.asked, ['gone-state=false']);
   const nothing = await run('destroy', 'name: gone', ['--yes', '--all']);
   assert.equal(nothing.code, 1);
   assert.match(nothing.stderr, /there is no stack gone or gone-state in eu-west-1 of the account \d{12}/);
 });
+
+/** moto in front, which does not know UpdateTerminationProtection: that is answered here, and noted. */
+async function protectionProxy(moto: string): Promise<{ url: string; asked: string[]; close: () => void }> {
+  const asked: string[] = [];
+  const server = createServer(async (request, answer) => {
+    const body = new URLSearchParams(await text(request));
+    if (body.get('Action') === 'UpdateTerminationProtection') {
+      const name = body.get('StackName');
+      asked.push(`${name}=${body.get('EnableTerminationProtection')}`);
+      const result = `<UpdateTerminationProtectionResult><StackId>${name}</StackId></UpdateTerminationProtectionResult>`;
+      answer.end(`<UpdateTerminationProtectionResponse>${result}</UpdateTerminationProtectionResponse>`);
+      return;
+    }
+    const { authorization = '', 'content-type': type = '' } = request.headers;
+    const headers = { authorization, 'content-type': type };
+    const forwarded = await fetch(moto, { method: 'POST', headers, body: body.toString() });
+    const said = await forwarded.text();
+    answer.writeHead(forwarded.status, { 'content-type': forwarded.headers.get('content-type') ?? 'text/xml' });
+    answer.end(said);
+  });
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked, close: () => server.close() };
+}
