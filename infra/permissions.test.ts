@@ -153,7 +153,19 @@ const needed: Record<string, string | undefined> = {
 /** Calls that only the command line makes, with the rights of who types. */
 const byOperators = new Set([
   ...['Scan', 'BatchWriteItem', 'PutSecretValue', 'UpdateSecret', 'DeleteSecret', 'RestoreSecret', 'DescribeSecret'],
-  ...['DescribeStacks', 'GetQueueAttributes', 'FilterLogEvents', 'DescribeLogGroups', 'DescribeAlarms', 'ListSecrets'],
+  ...[
+    'DescribeStacks',
+    'GetQueueAttributes',
+    'ReceiveMessage',
+    'DeleteMessage',
+    'DeleteMessageBatch',
+    'ChangeMessageVisibility',
+    'ChangeMessageVisibilityBatch',
+    'FilterLogEvents',
+    'DescribeLogGroups',
+    'DescribeAlarms',
+    'ListSecrets',
+  ],
   ...['DescribeCluster', 'CreateAccessEntry', 'AssociateAccessPolicy', 'DescribeAccessEntry', 'ListAccessEntries'],
 ]);
 
