@@ -24,7 +24,7 @@ const concurrency: Record<FunctionName, number> = {
 export interface RuntimeFunctionsOptions {
   /** What all functions are given: names and addresses of the installation, and where its servers are. */
   env: Record<string, string>;
-  /** Seconds at most; the deployed time-outs are longer than a test waits for the message of a worker that died. */
+  /** Seconds at most, for tests that wait for the messages of workers that died. */
   timeoutSeconds: number;
   onLine(line: FunctionLine): void;
 }
@@ -41,7 +41,7 @@ export async function startFunctions(options: RuntimeFunctionsOptions): Promise<
       folder: folders[name]!,
       // The layer, which brings kubectl on Lambda, is not here.
       env: { ...options.env, ...(name === 'kustomize' && { SLUICE_KUBECTL: kubectl }) },
-      timeoutSeconds: Math.min(functions[name].timeoutSeconds, options.timeoutSeconds),
+      timeoutSeconds: Math.min(functions[name].timeoutSeconds * slack(name), options.timeoutSeconds),
       memoryMb: 512,
       concurrency: concurrency[name],
       onLine: options.onLine,
@@ -49,6 +49,11 @@ export async function startFunctions(options: RuntimeFunctionsOptions): Promise<
   return Object.fromEntries(
     Object.keys(functions).map(name => [name, start(name as FunctionName)]),
   ) as RuntimeFunctions;
+}
+
+/** On Lambda each worker has a core of its own; here all share a few with the servers, and with whatever else runs. */
+function slack(name: FunctionName): number {
+  return name === 'source' || name === 'kustomize' ? 2 : 1;
 }
 
 /** Invocations at a time that a queue's event source may ask of a function. */

@@ -72,7 +72,7 @@ export async function startAwsRuntime(options: AwsRuntimeOptions): Promise<AwsRu
   const servers = await startAwsServers();
   // The SDK of this process is to find the servers as the functions' own does.
   Object.assign(process.env, servers.env);
-  const installed = await install(servers, options.visibilitySeconds ?? 150);
+  const installed = await install(servers, options.visibilitySeconds ?? 270);
   const { name, bucket, table, queues } = installed;
   const ports = awsPorts({
     name,
@@ -179,7 +179,7 @@ class RunningRuntime implements AwsRuntime {
     const url = await startFunctionUrl(artifact, onError('artifact'), this.#ports.url);
     const functions = await startFunctions({
       env: this.#environment(url.url),
-      timeoutSeconds: this.#options.timeoutSeconds ?? 120,
+      timeoutSeconds: this.#options.timeoutSeconds ?? 240,
       onLine: line => this.#line(line),
     });
     started = functions;
