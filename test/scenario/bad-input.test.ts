@@ -33,7 +33,7 @@ test('a source that cannot be fetched says why and what to do', async () => {
     ['metadata', 'http://169.254.169.254/x.git', {}, /169\.254/],
   ];
   await world.apply(
-    yaml(...cases.map(([name, url, spec]) => gitRepository(ns, name, url, { timeout: '5s', ...spec }))),
+    yaml(...cases.map(([name, url, spec]) => gitRepository(ns, name, url, { timeout: '20s', ...spec }))),
   );
   for (const [name, , , message] of cases) {
     const object = await world.condition('GitRepository', ns, name, 'Ready', 'False');
