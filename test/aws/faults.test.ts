@@ -25,8 +25,14 @@ const token = 'faults-token';
 const parts = Array.from({ length: 50 }, (_, n) => `part-${n}`);
 /** Reconciles of Kustomizations, at least. */
 const wantedReconciles = Number(process.env.SLUICE_FAULT_RECONCILES ?? 500);
-/** How long the cluster is away; an alarm-clock run sets 300. */
+/** How long the cluster is away. */
 const outageMs = Number(process.env.SLUICE_OUTAGE_SECONDS ?? 5) * 1000;
+
+/**
+ * How long to wait for what follows, at most: what a killed worker had comes back after half a minute, and the longer the
+ * cluster was away, the later it is tried again.
+ */
+const patienceSeconds = 200 + outageMs / 1000;
 
 /** One part in `n`, by a generator that gives the same numbers every time. */
 let state = 20261123;
@@ -106,9 +112,11 @@ test('whatever dies, doubles, is refused or goes away, all ends as the last comm
   await runtime.ports.queue.send([{ queue: 'source', group: 'poison', dedup: 'poison', body: poison }]);
   await storm();
   await push();
-  await until('all is ready at the last commit', async () => (await behind()).length === 0, 200).catch(async error => {
-    throw new Error(`${error.message}: ${JSON.stringify((await behind()).slice(0, 5), undefined, 1)}`);
-  });
+  await until('all is ready at the last commit', async () => (await behind()).length === 0, patienceSeconds).catch(
+    async error => {
+      throw new Error(`${error.message}: ${JSON.stringify((await behind()).slice(0, 5), undefined, 1)}`);
+    },
+  );
   await clusterIsAsWanted();
   await everyPartWasAnnounced();
   nobodyRanTwiceAtATime();
@@ -138,7 +146,7 @@ async function begin(): Promise<void> {
     ),
   );
   hook = (await world.condition('Receiver', ns, 'push', 'Ready', 'True')).status.webhookPath;
-  await until('the start is applied', async () => (await behind()).length === 0, 200);
+  await until('the start is applied', async () => (await behind()).length === 0, patienceSeconds);
 }
 
 /** A commit changes every part. */
@@ -172,7 +180,7 @@ async function storm(): Promise<void> {
     }
     // Some are always late, whose worker was killed: the next commit does not wait for them.
     const enough = reconciles + parts.length * 0.8;
-    await until('most of a commit is applied', () => reconciles >= enough, 100);
+    await until('most of a commit is applied', () => reconciles >= enough, patienceSeconds);
   }
   calm.abort();
   await killing;
