@@ -107,7 +107,7 @@ const programs: Record<keyof AwsPrograms, Program> = {
     used: 'node_modules',
     async install(out, folder) {
       for (const file of ['package.json', 'package-lock.json']) copyFileSync(join(folder, file), join(out, file));
-      await run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], out);
+      await run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], out, nodeHeaders());
     },
   },
 };
@@ -187,13 +187,24 @@ export class InstallFailed extends Error {
   }
 }
 
-async function run(command: string, args: string[], cwd: string): Promise<void> {
+/**
+ * The headers of a Node that is installed on the machine, where there are any: node-gyp would otherwise download them, which not every
+ * machine may. Of what version they are does not matter, since the client's addon keeps to Node-API.
+ */
+function nodeHeaders(): Record<string, string> {
+  if (process.env.npm_config_nodedir) return {};
+  const prefixes = (process.env.PATH ?? '').split(delimiter).map(folder => dirname(folder));
+  const found = prefixes.find(prefix => existsSync(join(prefix, 'include/node/common.gypi')));
+  return found === undefined ? {} : { npm_config_nodedir: found };
+}
+
+async function run(command: string, args: string[], cwd: string, more: Record<string, string> = {}): Promise<void> {
   // `npm run` tells npm's own children which project they are in; this is another one.
   const { npm_config_local_prefix: _, ...env } = process.env;
   // The project's Node, for what is built against it.
   const path = [dirname(process.execPath), env.PATH].join(delimiter);
   try {
-    await execute(command, args, { cwd, env: { ...env, PATH: path }, maxBuffer: 1 << 26 });
+    await execute(command, args, { cwd, env: { ...env, ...more, PATH: path }, maxBuffer: 1 << 26 });
   } catch (error) {
     throw failure(command, args, error);
   }
