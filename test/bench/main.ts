@@ -60,7 +60,7 @@ if (only.has('cold')) {
   figures.push(...(await benchColdStart()));
 }
 
-const cluster = values.apiserver ? 'kube-apiserver' : 'sandbox';
+const cluster = values.apiserver ? 'the kube-apiserver' : 'the sandbox';
 const target = only.size === 1 && only.has('cold') ? "AWS's runtime client" : cluster;
 printTable(target, figures);
 if (values.json)

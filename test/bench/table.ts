@@ -8,7 +8,7 @@ export interface Figure {
 /** Prints the figures as an aligned table. */
 export function printTable(target: string, figures: Figure[]): void {
   const width = Math.max(...figures.map(figure => figure.name.length), 20);
-  console.log(`\nOn the ${target}, Node ${process.version}\n`);
+  console.log(`\nOn ${target}, Node ${process.version}\n`);
   for (const { name, value, unit } of figures) {
     const digits = value >= 100 ? 0 : value >= 10 ? 1 : value >= 1 ? 2 : 3;
     console.log(`${name.padEnd(width)}  ${value.toFixed(digits).padStart(9)} ${unit}`);
