@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { Config, regions } from './config-schema.ts';
 
 /** What is wrong with one option. */

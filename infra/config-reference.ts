@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
+import * as z from 'zod';
 import { unwrap } from './config-errors.ts';
 import { Config } from './config-schema.ts';
 import { type FunctionName, functionSettings, settingsOf } from './function-settings.ts';

@@ -1,5 +1,5 @@
 import { RegionInfo } from 'aws-cdk-lib/region-info';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type FunctionName, functionNames, settingsOf } from './function-settings.ts';
 
 /** Regions that the CDK knows; a newer one needs a newer CDK. */

@@ -135,6 +135,13 @@ test('only config.ts and the command lines read the environment', () => {
   assert.deepEqual(readers, []);
 });
 
+test('zod is imported as a namespace: by name, one file would put all of it into every bundle', () => {
+  const byName = files.filter(file =>
+    /import (type )?\{[^}]*\} from 'zod'/.test(readFileSync(join(root, file), 'utf8')),
+  );
+  assert.deepEqual(byName, []);
+});
+
 test('nothing is called utils, helpers or common', () => {
   assert.deepEqual(
     files.filter(file => /(^|\/)(utils?|helpers?|common|misc)(\.ts|\/)/.test(file)),

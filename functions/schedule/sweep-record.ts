@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Index } from '../../shared/ports/index.ts';
 
 /** What is remembered of the sweeps of a cluster: all in one place, so that it costs one read and at most one write. */

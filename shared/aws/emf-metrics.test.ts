@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Figures, type MetricName, type Metrics, metricUnits } from '../ports/metrics.ts';
 import { emfMetrics } from './emf-metrics.ts';
 

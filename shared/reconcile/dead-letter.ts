@@ -2,7 +2,7 @@ import { apiVersionOf, type KindDefinition, kindOf } from '../api/kinds.ts';
 import { keyString, type ObjectKey } from '../api/object.ts';
 import type { Measurement } from '../ports/metrics.ts';
 import type { Ports } from '../ports/ports.ts';
-import { messageSubject } from './message-subject.ts';
+import { type MessageSubject, messageSubject, parseBody } from './message-subject.ts';
 import type { ConditionFact } from './outcome.ts';
 import { never, recordOf } from './record.ts';
 import { sendEvents } from './recorder.ts';
@@ -22,14 +22,14 @@ export type DeadLetterFate = 'done' | 'kept';
  * that the record stays where it is.
  */
 export async function deadLettered(record: WorkRecord, ports: Ports): Promise<DeadLetterFate> {
-  const body = parse(record.body);
-  const item = WorkItem.safeParse(body);
+  const item = WorkItem.safeParse(parseBody(record.body));
   const definition = item.success ? kindOf(item.data.kind) : undefined;
+  const subject = messageSubject(record.body);
   if (!item.success || !definition) {
-    await announce(record, ports, { message: keptMessage(record.body), fields: { ...messageSubject(record.body) } });
+    await announce(record, ports, { message: keptMessage(subject), fields: { ...subject } });
     return 'kept';
   }
-  const { object, trace } = messageSubject(record.body);
+  const { object, trace } = subject;
   await announce(record, ports, {
     message: 'a reconcile failed too often and was given up',
     fields: { object, trace },
@@ -38,8 +38,7 @@ export async function deadLettered(record: WorkRecord, ports: Ports): Promise<De
   return 'done';
 }
 
-function keptMessage(body: string): string {
-  const { type } = messageSubject(body);
+function keptMessage({ type }: MessageSubject): string {
   const what =
     type === undefined ? 'a message that nobody understands' : 'a message that is about no object we could tell';
   return `${what} was given up; it stays in the dead-letter queue for 14 days, until someone has looked at it`;
@@ -102,11 +101,3 @@ async function tellObject(item: WorkItem, definition: KindDefinition, ports: Por
 
 /** What killed three workers will likely kill a fourth; so not soon. */
 const retryAfterMs = 15 * 60_000;
-
-function parse(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return undefined;
-  }
-}

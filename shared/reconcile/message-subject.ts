@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { keyString } from '../api/object.ts';
 
 /** What a message is about, as far as it says so in a way that is known: for log lines. */
@@ -34,7 +34,7 @@ export function messageSubject(body: string): MessageSubject {
 }
 
 function subjectOf(body: string, depth: number): MessageSubject {
-  const parsed = Loose.safeParse(parse(body));
+  const parsed = Loose.safeParse(parseBody(body));
   if (!parsed.success) return {};
   const { type, event, body: delayed } = parsed.data;
   if (type === undefined && delayed !== undefined && depth === 0) return subjectOf(delayed, 1);
@@ -45,7 +45,8 @@ function subjectOf(body: string, depth: number): MessageSubject {
   return { ...(type && { type }), ...(trace && { trace }), ...(object && { object }) };
 }
 
-function parse(body: string): unknown {
+/** The body as JSON; undefined when it is none. */
+export function parseBody(body: string): unknown {
   try {
     return JSON.parse(body);
   } catch {
