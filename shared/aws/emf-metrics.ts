@@ -1,6 +1,7 @@
 import type { Clock } from '../ports/clock.ts';
 import { type Measurement, type MetricName, type Metrics, metricUnits } from '../ports/metrics.ts';
 import { logText } from '../reconcile/log-lines.ts';
+import { writeStdoutLine } from './stdout-log.ts';
 
 /** Namespace of all metrics in CloudWatch; the stack's alarms and dashboard look there. */
 export const metricNamespace = 'Sluice';
@@ -24,7 +25,7 @@ export function emfMetrics(options: EmfOptions): Metrics {
 }
 
 function embedded(options: EmfOptions, fields: Record<string, unknown>): Metrics {
-  const write = options.write ?? (line => void process.stdout.write(`${line}\n`));
+  const write = options.write ?? writeStdoutLine;
   return {
     record: measurement => {
       try {

@@ -11,7 +11,7 @@ const maxBytes = 250_000;
  * on Lambda is frozen, or ended, without notice.
  */
 export function stdoutLog(clock: Clock, level?: LogLevel): Log {
-  return makeLog(line => writeLine(boundedText(line)), clock, level);
+  return makeLog(line => writeStdoutLine(boundedText(line)), clock, level);
 }
 
 /** Of a line that is too long, what it is about is kept. */
@@ -25,7 +25,8 @@ function boundedText(line: LogLine): string {
   return logText({ ...bounded, truncatedFromBytes: Buffer.byteLength(text) });
 }
 
-function writeLine(text: string): void {
+/** Writes one line, without its end given, to standard output before it returns. */
+export function writeStdoutLine(text: string): void {
   const bytes = Buffer.from(`${text}\n`);
   for (let written = 0; written < bytes.length; )
     try {
