@@ -1,17 +1,13 @@
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { registeredClusters } from '../kube/registered.ts';
 import { systemClock } from '../ports/clock.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { Ports } from '../ports/ports.ts';
 import { type LogLine, makeLog } from '../reconcile/log-lines.ts';
 import { awsError } from './aws-error.ts';
+import { awsPorts } from './aws-ports.ts';
 import type { FoundInstallation } from './cloudformation-installation.ts';
-import { DynamoIndex } from './dynamo-index.ts';
 import { operatorAccess } from './operator-access.ts';
-import { S3Store } from './s3-store.ts';
 import { sdkSettings } from './sdk-settings.ts';
-import { SecretsManager } from './secrets-manager.ts';
-import { SqsQueue } from './sqs-queue.ts';
 
 export interface OperatorOptions {
   /** Address the bucket by path; see AwsOptions. */
@@ -27,24 +23,13 @@ export interface OperatorOptions {
  * functions, but for how clusters are signed in to, and that nothing is measured, and logged only what goes wrong.
  */
 export function operatorPorts(found: FoundInstallation, options: OperatorOptions): Ports {
-  const clock = systemClock;
-  const { region } = found;
-  const index = new DynamoIndex({ table: found.table, clock, region });
-  const secrets = new SecretsManager({ prefix: `sluice/${found.name}/`, clock, region });
-  const clusters = registeredClusters(index, secrets, {
-    eks: async (name, access) => operatorAccess(name, access, clock, role => options.asOneself(name, role)),
-  });
-  return {
-    store: new S3Store({ bucket: found.bucket, pathStyle: options.pathStyle ?? false, region }),
-    queue: new SqsQueue({ urls: found.queues, region }),
-    index,
-    secrets,
-    clusters,
-    clock,
-    artifactsUrl: found.artifactsUrl,
-    log: makeLog(options.log, clock, 'error'),
+  return awsPorts({
+    ...found,
+    ...(options.pathStyle && { pathStyle: true }),
+    log: makeLog(options.log, systemClock, 'error'),
     metrics: unmeasured,
-  };
+    eks: async (name, access) => operatorAccess(name, access, systemClock, role => options.asOneself(name, role)),
+  });
 }
 
 const unmeasured: Metrics = { record: () => {}, with: () => unmeasured };
