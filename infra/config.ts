@@ -3,18 +3,14 @@ import { isMap, LineCounter, type Node, parseDocument } from 'yaml';
 import { conflictsOf } from './config-conflicts.ts';
 import { explainAll } from './config-errors.ts';
 import { Config } from './config-schema.ts';
+import { Problems } from './problems.ts';
 
 export { Config } from './config-schema.ts';
 
 /** The configuration is not one: every fault of the file, one a line. */
-export class ConfigError extends Error {
+export class ConfigError extends Problems {
   readonly code = 'ConfigInvalid';
-  readonly problems: readonly string[];
-  constructor(problems: readonly string[]) {
-    super(problems.join('\n'));
-    this.name = 'ConfigError';
-    this.problems = problems;
-  }
+  override readonly name = 'ConfigError';
 }
 
 /** Where the configuration is looked for when none is named; it need not be there. */

@@ -5,7 +5,8 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ConfigError, loadConfig } from './config.ts';
+import { commonOptions, configFile, runCommand, say } from './command-line.ts';
+import { loadConfig } from './config.ts';
 import type { Config } from './config-schema.ts';
 import { PreflightError, preflight } from './preflight.ts';
 
@@ -21,10 +22,8 @@ async function main(args: string[]): Promise<number> {
   const options = parseArgs({
     args,
     options: {
-      context: { type: 'string', short: 'c', multiple: true },
+      ...commonOptions,
       check: { type: 'boolean' },
-      yes: { type: 'boolean' },
-      help: { type: 'boolean' },
     },
   }).values;
   if (options.help) return say(usage);
@@ -39,13 +38,6 @@ async function main(args: string[]): Promise<number> {
   if (options.check) return say('Everything that can be asked beforehand is in order. Nothing was changed.\n');
   const outputs = await deploy(config, file, options.yes ?? false);
   return outputs ? say(summary(config, outputs)) : 1;
-}
-
-/** The file of `-c config=FILE`, the CDK's way to say it. */
-export function configFile(context: readonly string[]): string | undefined {
-  const wrong = context.find(text => !text.startsWith('config='));
-  if (wrong !== undefined) throw new PreflightError([`-c ${wrong}: only config=FILE can be said here`]);
-  return context.at(-1)?.slice('config='.length);
 }
 
 /** Runs the CDK. Outputs of the stack by their key; undefined when it failed, which it has said itself. */
@@ -95,18 +87,4 @@ export function summary(config: Config, outputs: Record<string, string>): string
   ].join('\n');
 }
 
-function say(text: string): number {
-  process.stdout.write(text);
-  return 0;
-}
-
-if (import.meta.main)
-  try {
-    process.exitCode = await main(process.argv.slice(2));
-  } catch (error) {
-    const before = error instanceof ConfigError || error instanceof PreflightError;
-    for (const problem of before ? error.problems : [(error as Error).message])
-      process.stderr.write(`error: ${problem}\n`);
-    if (before) process.stderr.write('Nothing was changed.\n');
-    process.exitCode = 1;
-  }
+if (import.meta.main) await runCommand(main);

@@ -5,8 +5,8 @@
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
 import type { CloudFormationClient, Stack } from '@aws-sdk/client-cloudformation';
-import { ConfigError, loadConfig } from './config.ts';
-import { configFile } from './deploy.ts';
+import { commonOptions, configFile, runCommand, say } from './command-line.ts';
+import { loadConfig } from './config.ts';
 import { clientSettings, PreflightError, type Where, whereOf } from './preflight.ts';
 
 const usage = `Usage: npm run destroy [-- options]
@@ -21,10 +21,8 @@ async function main(args: string[]): Promise<number> {
   const options = parseArgs({
     args,
     options: {
-      context: { type: 'string', short: 'c', multiple: true },
+      ...commonOptions,
       all: { type: 'boolean' },
-      yes: { type: 'boolean' },
-      help: { type: 'boolean' },
     },
   }).values;
   if (options.help) return say(usage);
@@ -133,18 +131,4 @@ export function leftOver(name: string, { region }: Where, kept: Map<string, stri
   return `${lines.join('\n')}\n`;
 }
 
-function say(text: string): number {
-  process.stdout.write(text);
-  return 0;
-}
-
-if (import.meta.main)
-  try {
-    process.exitCode = await main(process.argv.slice(2));
-  } catch (error) {
-    const before = error instanceof ConfigError || error instanceof PreflightError;
-    for (const problem of before ? error.problems : [(error as Error).message])
-      process.stderr.write(`error: ${problem}\n`);
-    if (before) process.stderr.write('Nothing was changed.\n');
-    process.exitCode = 1;
-  }
+if (import.meta.main) await runCommand(main);

@@ -2,6 +2,7 @@
 
 import { explainAws } from './aws-refusal.ts';
 import type { Config } from './config-schema.ts';
+import { Problems } from './problems.ts';
 
 /** Where, and by whom, it is deployed. */
 export interface Where {
@@ -12,14 +13,9 @@ export interface Where {
 }
 
 /** Reasons why a deployment would fail; nothing was changed. */
-export class PreflightError extends Error {
+export class PreflightError extends Problems {
   readonly code = 'PreflightFailed';
-  readonly problems: readonly string[];
-  constructor(problems: readonly string[]) {
-    super(problems.join('\n'));
-    this.name = 'PreflightError';
-    this.problems = problems;
-  }
+  override readonly name = 'PreflightError';
 }
 
 /** By itself the SDK waits for an answer without end. */
