@@ -10,6 +10,10 @@ export interface Seen {
   operation: string;
   headers: IncomingMessage['headers'];
   body: Buffer;
+  /** What went wrong with it. */
+  fault?: Fault | undefined;
+  /** The status of the answer; of one that was lost, too. */
+  status?: number;
 }
 
 /** What goes wrong. */
@@ -88,7 +92,9 @@ async function pass(
   const asked: Seen = { method, url, operation, headers, body };
   proxy.seen.push(asked);
   const fault = proxy.fault(asked);
+  asked.fault = fault;
   if (typeof fault === 'object' && 'answer' in fault) {
+    asked.status = fault.answer;
     outgoing.writeHead(fault.answer, { 'content-type': fault.type ?? 'text/plain' });
     outgoing.end(method === 'HEAD' ? undefined : fault.body);
     return;
@@ -97,6 +103,7 @@ async function pass(
   if (fault === 'damaged' && sent.length > 0) sent[sent.length >> 1]! ^= 1;
   // The host is part of the signature: it stays the proxy's.
   const forwarded = request(`${server}${url}`, { method, headers }, answer => {
+    asked.status = answer.statusCode!;
     if (fault === 'lost') {
       answer.resume().once('end', () => outgoing.destroy());
       return;

@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { after, test } from 'node:test';
 import { SqsQueue } from '../../shared/aws/sqs-queue.ts';
 import type { QueueMessage } from '../../shared/ports/queue.ts';
+import { type Fault, jsonFault, startFaultProxy } from './fault-proxy.ts';
 import { createQueues, type Queues } from './installation.ts';
-import { type Fate, startProxy } from './open-queue-proxy.ts';
 import { startAwsServers } from './servers.ts';
 import { SqsConsumer } from './sqs-consumer.ts';
 
@@ -48,29 +48,34 @@ function assertComplete(found: Map<string, number[]>, groups: number, each: numb
 
 test('a way on which every third call is refused or loses its answer: each message once, each group in order', async t => {
   const queues = await createQueues(servers, `faults-${randomUUID().slice(0, 8)}`, 60);
-  const faults: Fate[] = [
-    'loses its answer',
-    { status: 503, code: 'ServiceUnavailable' },
-    { status: 400, code: 'RequestThrottled' },
-    { status: 500, code: 'InternalError' },
+  const faults: Fault[] = [
+    'lost',
+    jsonFault(503, 'ServiceUnavailable'),
+    jsonFault(400, 'RequestThrottled'),
+    jsonFault(500, 'InternalError'),
   ];
-  const proxy = await startProxy(servers.sqs, call => (call % 3 === 1 ? faults[((call / 3) % 4) | 0]! : 'passes'));
+  const proxy = await startFaultProxy(servers.sqs);
+  let calls = 0;
+  proxy.fault = () => {
+    const call = calls++;
+    return call % 3 === 1 ? faults[((call / 3) % 4) | 0]! : undefined;
+  };
   t.after(() => proxy.close());
   const queue = new SqsQueue({ urls: queues.urls, endpoint: proxy.url });
   t.after(() => queue.close());
   await queue.send(numbered(25, 6));
-  assert.ok(faults.every(fault => proxy.fates.includes(fault)));
+  assert.ok(faults.every(fault => proxy.seen.some(asked => asked.fault === fault)));
   assertComplete(await drained(queues), 25, 6);
 });
 
 test('a thousand objects due at once', async t => {
   const queues = await createQueues(servers, `storm-${randomUUID().slice(0, 8)}`, 60);
-  const proxy = await startProxy(servers.sqs, () => 'passes');
+  const proxy = await startFaultProxy(servers.sqs);
   t.after(() => proxy.close());
   const queue = new SqsQueue({ urls: queues.urls, endpoint: proxy.url });
   t.after(() => queue.close());
   await queue.send(numbered(1000, 1));
-  assert.equal(proxy.fates.length, 100);
+  assert.equal(proxy.seen.length, 100);
   assertComplete(await drained(queues), 1000, 1);
 });
 
