@@ -23,11 +23,11 @@ export function acknowledge(parts: Installation): void {
 const folders: Record<FunctionName, Folder[]> = {
   webhook: ['pending'],
   artifact: ['artifacts'],
-  source: ['artifacts'],
+  source: ['artifacts', 'sources'],
   kustomize: ['artifacts', 'builds', 'applying'],
   notification: ['pending'],
   timer: [],
-  schedule: ['artifacts', 'builds', 'applying', 'pending', 'sweep'],
+  schedule: ['artifacts', 'builds', 'applying', 'pending', 'sources', 'sweep'],
   'dead-letter': [],
 };
 
@@ -36,6 +36,7 @@ const folderReasons: Record<Folder, string> = {
   builds: 'Kept builds are named by the digest of what they were built from',
   applying: 'Notes on what is being applied are named by their Kustomizations, which come and go',
   pending: 'Bodies of webhooks that wait for their cluster have random names',
+  sources: 'Answers of remotes and indexes are named by digests of what was asked',
   sweep: 'What the schedule remembers of the store lies in a folder of its own',
 };
 

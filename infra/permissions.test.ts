@@ -47,7 +47,7 @@ const expected: Record<FunctionName, string[]> = {
   artifact: [...log, ...get('artifacts'), ...readKey, ...addresses],
   source: [
     ...[...log, ...receive('queue:source'), ...indexWrite, ...send(...fifo, 'timer'), ...clusters],
-    ...[...get('artifacts'), ...put('artifacts'), ...writeKey, ...addresses],
+    ...[...get('artifacts', 'sources'), ...put('artifacts', 'sources'), ...writeKey, ...addresses],
   ],
   kustomize: [
     ...[...log, ...receive('queue:kustomize'), ...indexWrite, ...send(...fifo, 'timer'), ...clusters],
@@ -60,7 +60,12 @@ const expected: Record<FunctionName, string[]> = {
   timer: [...log, ...receive('queue:timer'), ...send(...fifo)],
   schedule: [
     ...[...log, ...indexWrite, 'dynamodb:Query table/index/due', 'dynamodb:BatchGetItem table', ...send(...fifo)],
-    ...[...get('sweep'), ...put('sweep'), ...remove('artifacts', 'builds', 'applying', 'pending'), ...writeKey],
+    ...[
+      ...get('sweep'),
+      ...put('sweep'),
+      ...remove('artifacts', 'builds', 'applying', 'pending', 'sources'),
+      ...writeKey,
+    ],
     ...clusters,
   ],
   'dead-letter': [

@@ -7,7 +7,7 @@ import type { Config } from './config-schema.ts';
 import type { StateStack } from './stacks/state.ts';
 
 /** Folders of the bucket. */
-export type Folder = 'artifacts' | 'builds' | 'applying' | 'pending' | 'sweep';
+export type Folder = 'artifacts' | 'builds' | 'applying' | 'pending' | 'sources' | 'sweep';
 
 /** Makes the statements of one installation. */
 export class Permissions {

@@ -16,7 +16,7 @@ describe('artifact function, behind the local gateway', () => {
     host = await startHost({ dir, threads: 1 });
     await host.ports.store.put(artifactKey(digest), bytes);
     const token = artifactToken(await artifactSecret(host.ports.secrets), digest);
-    url = artifactUrl(host.publicUrl, token, digest);
+    url = artifactUrl(host.publicUrl, token, digest, 'tar.gz');
   });
   after(() => host.close());
 
@@ -39,8 +39,8 @@ describe('artifact function, behind the local gateway', () => {
 
   test('without the right token there is nothing, whether it is stored or not', async () => {
     const other = `${'A'.repeat(43)}`;
-    const forged = await fetch(artifactUrl(host.publicUrl, other, digest));
-    const absent = await fetch(artifactUrl(host.publicUrl, other, `sha256:${'0'.repeat(64)}`));
+    const forged = await fetch(artifactUrl(host.publicUrl, other, digest, 'tar.gz'));
+    const absent = await fetch(artifactUrl(host.publicUrl, other, `sha256:${'0'.repeat(64)}`, 'tar.gz'));
     assert.deepEqual([forged.status, absent.status], [404, 404]);
     assert.equal(await forged.text(), await absent.text());
     assert.equal((await fetch(url.replace(/[0-9a-f]{64}/, '../../secrets/x'))).status, 404);
@@ -49,7 +49,7 @@ describe('artifact function, behind the local gateway', () => {
   test('an artifact that is gone says so', async () => {
     const gone = `sha256:${'1'.repeat(64)}`;
     const token = artifactToken(await artifactSecret(host.ports.secrets), gone);
-    const response = await fetch(artifactUrl(host.publicUrl, token, gone));
+    const response = await fetch(artifactUrl(host.publicUrl, token, gone, 'tar.gz'));
     assert.equal(response.status, 404);
     assert.match(await response.text(), /no longer stored/);
   });

@@ -1,14 +1,18 @@
 import { pipeline } from 'node:stream/promises';
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import { ports } from '#ports';
-import { artifactKey, digestOfPath } from '../../shared/artifact/layout.ts';
+import { type ArtifactFormat, artifactKey, artifactOfPath } from '../../shared/artifact/layout.ts';
 import { artifactSecret } from '../../shared/controllers/source/artifact-secret.ts';
 import type { StoredObject } from '../../shared/ports/store.ts';
 
 /** What an artifact is served with: it is named by its content, so it never changes. */
-function headersOf(digest: string, object: { size: number; lastModified: number }): Record<string, string> {
+function headersOf(
+  digest: string,
+  format: ArtifactFormat,
+  object: { size: number; lastModified: number },
+): Record<string, string> {
   return {
-    'content-type': 'application/gzip',
+    'content-type': format === 'yaml' ? 'application/yaml' : 'application/gzip',
     'content-length': String(object.size),
     etag: `"${digest}"`,
     'last-modified': new Date(object.lastModified).toUTCString(),
@@ -25,12 +29,13 @@ async function serve(event: APIGatewayProxyEventV2): Promise<Answer> {
   const { method } = event.requestContext.http;
   if (method !== 'GET' && method !== 'HEAD') return refusal(405, 'only GET and HEAD', { allow: 'GET, HEAD' });
   const { store, secrets } = await ports();
-  const digest = digestOfPath(event.rawPath, await artifactSecret(secrets));
-  if (!digest)
+  const asked = artifactOfPath(event.rawPath, await artifactSecret(secrets));
+  if (!asked)
     return refusal(404, 'there is nothing at this address; status.artifact.url of the source has the current one');
+  const { digest, format } = asked;
   const object = await (method === 'GET' ? store.get(artifactKey(digest)) : store.head(artifactKey(digest)));
   if (!object) return refusal(404, `the artifact ${digest} is no longer stored; the source has a newer one`);
-  const headers = headersOf(digest, object);
+  const headers = headersOf(digest, format, object);
   const body = 'body' in object ? (object as StoredObject).body : undefined;
   if (event.headers['if-none-match'] === headers.etag) {
     body?.destroy();

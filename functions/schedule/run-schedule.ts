@@ -2,6 +2,7 @@ import { buildsPrefix } from '../../shared/controllers/kustomize/build-cache.ts'
 import { notesPrefix } from '../../shared/controllers/kustomize/write-ahead.ts';
 import { pendingPrefix } from '../../shared/controllers/notification/hook/keep.ts';
 import { sweepArtifacts, sweepOld } from '../../shared/controllers/source/artifact-sweep.ts';
+import { cachePrefix } from '../../shared/controllers/source/cache.ts';
 import type { Ports } from '../../shared/ports/ports.ts';
 import { sendDue } from '../../shared/reconcile/due.ts';
 import { messageOfError } from '../../shared/reconcile/errors.ts';
@@ -43,4 +44,5 @@ async function tidy(ports: Ports): Promise<void> {
   // As long as a cluster may be away: a note is needed until its status can be written.
   await sweepOld(ports, notesPrefix, 7 * dayMs);
   await sweepOld(ports, pendingPrefix, dayMs);
+  await sweepOld(ports, cachePrefix, 7 * dayMs);
 }

@@ -118,7 +118,7 @@ function needsOf(may: Permissions, queues: Record<QueueKey, WorkerQueue>): Recor
     source: [
       ...may.receive([queues.source.queue]),
       ...may.index('write'),
-      ...may.store({ get: ['artifacts'], put: ['artifacts'] }),
+      ...may.store({ get: ['artifacts', 'sources'], put: ['artifacts', 'sources'] }),
       ...may.artifactUrlKey(),
       ...may.send([...fifo, timer]),
       ...may.clusters(),
@@ -148,7 +148,7 @@ function needsOf(may: Permissions, queues: Record<QueueKey, WorkerQueue>): Recor
       ...may.store({
         get: ['sweep'],
         put: ['sweep'],
-        delete: ['artifacts', 'builds', 'applying', 'pending'],
+        delete: ['artifacts', 'builds', 'applying', 'pending', 'sources'],
       }),
       ...may.send(fifo),
       ...may.clusters(),

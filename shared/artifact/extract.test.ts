@@ -22,11 +22,12 @@ import { extractArchive } from './extract.ts';
 import {
   ArtifactMissing,
   artifactKey,
+  artifactOfPath,
   artifactPath,
   artifactToken,
   artifactUrl,
-  digestOfPath,
   fetchArtifact,
+  fileOfRevision,
 } from './layout.ts';
 
 let root: string;
@@ -199,14 +200,16 @@ test('nothing is visible of an artifact whose bytes are not those of its digest'
 
 test('keys, paths and addresses', () => {
   const digest = `sha256:${'ab'.repeat(32)}`;
-  assert.equal(artifactKey(digest), `artifacts/sha256/${'ab'.repeat(32)}.tar.gz`);
+  assert.equal(artifactKey(digest), `artifacts/sha256/${'ab'.repeat(32)}`);
   assert.equal(
-    artifactPath('GitRepository', 'ns', 'app', `main@sha1:${'c'.repeat(40)}`),
+    artifactPath('GitRepository', 'ns', 'app', fileOfRevision(`main@sha1:${'c'.repeat(40)}`)),
     `gitrepository/ns/app/${'c'.repeat(40)}.tar.gz`,
   );
-  const url = new URL(artifactUrl('https://sluice.example.com/base', artifactToken('secret', digest), digest));
-  assert.equal(digestOfPath(url.pathname, 'secret'), digest);
-  assert.equal(digestOfPath(url.pathname, 'other'), undefined);
-  assert.equal(digestOfPath(url.pathname.replaceAll('ab', 'cd'), 'secret'), undefined);
-  assert.equal(digestOfPath('/artifacts/x/y.tar.gz', 'secret'), undefined);
+  const url = new URL(
+    artifactUrl('https://sluice.example.com/base', artifactToken('secret', digest), digest, 'tar.gz'),
+  );
+  assert.equal(artifactOfPath(url.pathname, 'secret')?.digest, digest);
+  assert.equal(artifactOfPath(url.pathname, 'other'), undefined);
+  assert.equal(artifactOfPath(url.pathname.replaceAll('ab', 'cd'), 'secret'), undefined);
+  assert.equal(artifactOfPath('/artifacts/x/y.tar.gz', 'secret'), undefined);
 });

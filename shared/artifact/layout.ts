@@ -9,15 +9,22 @@ export { ArtifactError, type ArtifactErrorCode, ArtifactMissing } from './errors
 
 const digestPattern = /^sha256:([0-9a-f]{64})$/;
 
-/** Where the store keeps an artifact: `artifacts/sha256/<hex>.tar.gz`. Throws ArtifactError for another algorithm. */
+/** What an artifact is: the tree of a source, a Helm chart, or the index of a Helm repository. */
+export type ArtifactFormat = 'tar.gz' | 'tgz' | 'yaml';
+
+/** Where the store keeps an artifact: `artifacts/sha256/<hex>`. Throws ArtifactError for another algorithm. */
 export function artifactKey(digest: string): string {
-  return `artifacts/sha256/${hexOf(digest)}.tar.gz`;
+  return `artifacts/sha256/${hexOf(digest)}`;
 }
 
-/** status.artifact.path as Flux writes it: `gitrepository/<namespace>/<name>/<hash>.tar.gz`. */
-export function artifactPath(kind: string, namespace: string, name: string, revision: string): string {
-  const file = revision.slice(revision.lastIndexOf(':') + 1).replace(/[^0-9A-Za-z._-]/g, '-');
-  return `${kind.toLowerCase()}/${namespace}/${name}/${file}.tar.gz`;
+/** status.artifact.path as Flux writes it: `<kind>/<namespace>/<name>/<file>`. */
+export function artifactPath(kind: string, namespace: string, name: string, file: string): string {
+  return `${kind.toLowerCase()}/${namespace}/${name}/${file.replace(/[^0-9A-Za-z._+-]/g, '-')}`;
+}
+
+/** The file of a tree's artifact in {@link artifactPath}: the checksum at the end of the revision. */
+export function fileOfRevision(revision: string): string {
+  return `${revision.slice(revision.lastIndexOf(':') + 1)}.tar.gz`;
 }
 
 /** Proves that a URL was made here: nobody else can compute it, and it says nothing about the secret. */
@@ -26,16 +33,21 @@ export function artifactToken(secret: string, key: string): string {
 }
 
 /** status.artifact.url; `token` is the {@link artifactToken} of the digest. */
-export function artifactUrl(artifactsUrl: string, token: string, digest: string): string {
-  return `${artifactsUrl}/artifacts/${token}/${hexOf(digest)}.tar.gz`;
+export function artifactUrl(artifactsUrl: string, token: string, digest: string, format: ArtifactFormat): string {
+  return `${artifactsUrl}/artifacts/${token}/${hexOf(digest)}.${format}`;
 }
 
-/** The digest that the path of an {@link artifactUrl} asks for; undefined for a path that was not made with this secret. */
-export function digestOfPath(pathname: string, secret: string): string | undefined {
-  const [, token = '', hex] = /\/artifacts\/([A-Za-z0-9_-]{43})\/([0-9a-f]{64})\.tar\.gz$/.exec(pathname) ?? [];
+/** What the path of an {@link artifactUrl} asks for; undefined for a path that was not made with this secret. */
+export function artifactOfPath(
+  pathname: string,
+  secret: string,
+): { digest: string; format: ArtifactFormat } | undefined {
+  const path = /\/artifacts\/([A-Za-z0-9_-]{43})\/([0-9a-f]{64})\.(tar\.gz|tgz|yaml)$/.exec(pathname);
+  const [, token = '', hex, format] = path ?? [];
   if (!hex) return undefined;
   const digest = `sha256:${hex}`;
-  return timingSafeEqual(Buffer.from(token), Buffer.from(artifactToken(secret, digest))) ? digest : undefined;
+  if (!timingSafeEqual(Buffer.from(token), Buffer.from(artifactToken(secret, digest)))) return undefined;
+  return { digest, format: format as ArtifactFormat };
 }
 
 /**

@@ -22,8 +22,9 @@ const ports = awsPorts({ name, bucket: name, table: name, queues, artifactsUrl: 
 const bytes = randomBytes(50_000_000);
 const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 await ports.store.put(artifactKey(digest), bytes);
-const path = new URL(artifactUrl('http://x', artifactToken(await artifactSecret(ports.secrets), digest), digest))
-  .pathname;
+const path = new URL(
+  artifactUrl('http://x', artifactToken(await artifactSecret(ports.secrets), digest), digest, 'tar.gz'),
+).pathname;
 const event = { rawPath: path, headers: {}, requestContext: { http: { method: 'GET' } } };
 
 const open: { close(): unknown }[] = [servers];

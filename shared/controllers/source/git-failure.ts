@@ -1,6 +1,7 @@
 import { ArtifactError } from '../../artifact/errors.ts';
 import { GitError, type GitErrorCode } from '../../git/errors.ts';
 import { findError, messageOfError, ReconcileError, StalledError } from '../../reconcile/errors.ts';
+import type { Failure } from './source.ts';
 
 /**
  * Reasons as Flux's source-controller writes them; what is not named here is a failed Git operation. That is also what a
@@ -16,7 +17,12 @@ const reasons: Partial<Record<GitErrorCode, string>> = {
 const stalling: readonly GitErrorCode[] = ['InvalidUrl', 'InvalidReference', 'Unsupported'];
 
 /** Why a fetch failed: the reason of FetchFailed and Ready, the message, and whether trying again may help. */
-export function fetchFailure(error: unknown): { reason: string; message: string; stalled: boolean } {
+export function fetchFailure(error: unknown): Failure {
+  // The cluster's own trouble (its Secrets cannot be read) is the kit's to judge.
+  return { ...reasonOf(error), error };
+}
+
+function reasonOf(error: unknown): Failure {
   const git = findError(error, GitError);
   if (git?.code === 'EmptyRepository')
     return { reason: 'EmptyGitRepository', message: 'git repository is empty', stalled: false };

@@ -1,18 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { KubeObject } from '../../api/object.ts';
 import { GitError } from '../../git/errors.ts';
 import { RetryError } from '../../reconcile/errors.ts';
 import { authFromSecret } from './git-credentials.ts';
 import { fetchFailure } from './git-failure.ts';
 import { shortMessage } from './git-repository.ts';
+import { sourceSecret } from './secret.ts';
 
-const secret = (data: Record<string, string>): KubeObject => ({
-  apiVersion: 'v1',
-  kind: 'Secret',
-  metadata: { name: 's' },
-  data: Object.fromEntries(Object.entries(data).map(([k, v]) => [k, Buffer.from(v).toString('base64')])),
-});
+const secret = (data: Record<string, string>) => {
+  const encoded = Object.fromEntries(Object.entries(data).map(([k, v]) => [k, Buffer.from(v).toString('base64')]));
+  return sourceSecret({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 's' }, data: encoded }, 'ns/s');
+};
 
 const credentials: [string, Record<string, string>, object | RegExp][] = [
   ['basic', { username: 'u', password: 'pä' }, { username: 'u', password: 'pä' }],
@@ -27,8 +25,8 @@ const credentials: [string, Record<string, string>, object | RegExp][] = [
 ];
 for (const [name, data, expected] of credentials)
   test(`credentials: ${name}`, () => {
-    if (expected instanceof RegExp) assert.throws(() => authFromSecret(secret(data), 'ns/s'), expected);
-    else assert.deepEqual(authFromSecret(secret(data), 'ns/s'), expected);
+    if (expected instanceof RegExp) assert.throws(() => authFromSecret(secret(data)), expected);
+    else assert.deepEqual(authFromSecret(secret(data)), expected);
   });
 
 const failures: [string, unknown, string, boolean][] = [

@@ -1,0 +1,188 @@
+/** What all sources do with their artifacts: find the last one, store a new one, tell of both, keep the last through failures. */
+
+import type { KubeObject } from '../../api/object.ts';
+import type { Artifact } from '../../api/source/artifact.ts';
+import {
+  type ArtifactFormat,
+  artifactKey,
+  artifactPath,
+  artifactToken,
+  artifactUrl,
+  fileOfRevision,
+} from '../../artifact/layout.ts';
+import type { Context } from '../../reconcile/controller.ts';
+import { messageOfError } from '../../reconcile/errors.ts';
+import type { Outcome } from '../../reconcile/outcome.ts';
+import { rfc3339 } from '../../reconcile/summarize.ts';
+import { artifactSecret } from './artifact-secret.ts';
+
+/** A source: an object whose status names an artifact. */
+export type SourceObject = KubeObject & {
+  status: { artifact?: Artifact | undefined; observedGeneration?: number | undefined };
+};
+
+/** What the steps of a source's reconcile have in common. */
+export interface SourceWork<T extends SourceObject = SourceObject> extends Context<T> {
+  /** The last artifact, if the store still has it. */
+  artifact?: Artifact;
+}
+
+/** Conditions that hold only while a reconcile says so; of every source's controller. */
+export const sourceTransients = ['FetchFailed', 'StorageOperationFailed', 'ArtifactOutdated', 'BuildFailed'] as const;
+
+/** Says what is being done, for an object that is new or changed, and for one that is looked at again. */
+export function tellStart(work: SourceWork): void {
+  const { observedGeneration } = work.object.status;
+  const { generation = 0 } = work.object.metadata;
+  work.stage(
+    observedGeneration === generation
+      ? 'reconciliation in progress'
+      : `processing object: new generation ${observedGeneration ?? -1} -> ${generation}`,
+  );
+}
+
+/** Step: an artifact that the store lost is none: it is made again, and said to be missing until then. */
+export async function findArtifact(work: SourceWork): Promise<undefined> {
+  const { artifact } = work.object.status;
+  if (!artifact) {
+    work.stage('building artifact');
+    return;
+  }
+  if (await work.ports.store.head(artifactKey(artifact.digest))) {
+    work.artifact = artifact;
+    return;
+  }
+  work.stage('building artifact: disappeared from storage');
+  delete work.status.artifact;
+  work.condition('ArtifactInStorage', null);
+}
+
+/**
+ * Whether anybody waits to hear that there is nothing new: who asked for a look, changed the spec, or saw it fail. Flux
+ * says it at every interval; an Event for each would be the only write of a check that found nothing.
+ */
+export function looksForWord({ requested, object }: SourceWork): boolean {
+  return requested || object.status.observedGeneration !== object.metadata.generation || hadFailed(object);
+}
+
+/** What was put into the store, and how consumers shall know it. */
+export interface NewArtifact {
+  /** `sha256:<hex>` of what the store holds. */
+  digest: string;
+  /** Bytes. */
+  size: number;
+  revision: string;
+  /** `tar.gz` when absent. */
+  format?: ArtifactFormat;
+  /** Name in status.artifact.path; made of the revision when absent. */
+  file?: string;
+  metadata?: Record<string, string> | undefined;
+}
+
+/** Says in the status that this artifact is the source's. It must be in the store (see keep in stored-file.ts). */
+export async function recordArtifact(work: SourceWork, made: NewArtifact): Promise<Artifact> {
+  const { namespace = '', name } = work.object.metadata;
+  const { digest, size, revision, format = 'tar.gz' } = made;
+  const artifact: Artifact = {
+    path: artifactPath(work.object.kind, namespace, name, made.file ?? fileOfRevision(revision)),
+    url: await urlOf(work, digest, format),
+    revision,
+    digest,
+    lastUpdateTime: rfc3339(work.clock.now()),
+    size,
+    ...(made.metadata && Object.keys(made.metadata).length > 0 ? { metadata: made.metadata } : {}),
+  };
+  work.status.artifact = artifact;
+  return artifact;
+}
+
+/** Says that the last artifact still is what the source wants; the address of the installation may have changed. */
+export async function keepArtifact(work: SourceWork, format: ArtifactFormat = 'tar.gz'): Promise<Artifact> {
+  const { artifact } = work;
+  if (!artifact) throw new Error('there is no artifact to keep');
+  const url = await urlOf(work, artifact.digest, format);
+  if (url === artifact.url) return artifact;
+  const moved = { ...artifact, url };
+  work.status.artifact = moved;
+  return moved;
+}
+
+async function urlOf(work: SourceWork, digest: string, format: ArtifactFormat): Promise<string> {
+  const secret = await artifactSecret(work.ports.secrets);
+  return artifactUrl(work.ports.artifactsUrl, artifactToken(secret, digest), digest, format);
+}
+
+/** Words of a success. */
+export interface Told {
+  /** Of Ready and ArtifactInStorage; `stored artifact for revision '…'` when absent. */
+  message?: string;
+  /** Of the conditions and, unless there is a new artifact, the Event; `Succeeded` when absent. */
+  reason?: string;
+  /** Of the Event. */
+  eventMessage: string;
+  /** Of the Event of a new artifact; `NewArtifact` when absent. */
+  eventReason?: string;
+}
+
+/** Success, and what is told of it: a new artifact, or that what had failed is well again; otherwise nothing. */
+export function stored(work: SourceWork, artifact: Artifact, told: Told): Outcome {
+  const { message = `stored artifact for revision '${artifact.revision}'`, reason = 'Succeeded' } = told;
+  work.condition('ArtifactOutdated', null);
+  work.condition('ArtifactInStorage', { status: 'True', reason, message });
+  const metadata = { revision: artifact.revision, digest: artifact.digest };
+  const event = { severity: 'info', message: told.eventMessage, metadata } as const;
+  if (work.object.status.artifact?.digest !== artifact.digest)
+    work.event({ ...event, reason: told.eventReason ?? 'NewArtifact' });
+  else if (hadFailed(work.object)) work.event({ ...event, reason });
+  return { type: 'done', reason, message };
+}
+
+/** Whether the last reconcile of the object failed to fetch, verify, build or store. */
+export function hadFailed({ status }: KubeObject): boolean {
+  const failures = ['FetchFailed', 'StorageOperationFailed', 'BuildFailed'];
+  const conditions: { type: string; status: string }[] = status?.conditions ?? [];
+  return conditions.some(
+    ({ type, status }) => failures.includes(type) || (type === 'SourceVerified' && status === 'False'),
+  );
+}
+
+/** Says that there is something newer than the artifact; seen only when what follows fails, success takes it away again. */
+export function outdated(work: SourceWork, message: string): void {
+  work.stage(`building artifact: ${message}`);
+  if (work.artifact) work.condition('ArtifactOutdated', { status: 'True', reason: 'NewRevision', message });
+}
+
+/** Why a fetch failed. */
+export interface Failure {
+  reason: string;
+  message: string;
+  /** True when only another spec helps. */
+  stalled: boolean;
+  error?: unknown;
+  /** Milliseconds until the retry, when the server said so. */
+  afterMs?: number;
+}
+
+/** FetchFailed. The last artifact stays: what could not be fetched says nothing about what was. */
+export function fetchFailed(work: SourceWork, failure: Failure): Outcome {
+  return failed(work, 'FetchFailed', failure);
+}
+
+/** A negative condition (FetchFailed, StorageOperationFailed, BuildFailed) and the outcome that goes with it. */
+export function failed(work: SourceWork, condition: string, failure: Failure): Outcome {
+  const { reason, message, stalled, error, afterMs } = failure;
+  work.condition(condition, { status: 'True', reason, message });
+  return {
+    type: stalled ? 'stalled' : 'failed',
+    reason,
+    message,
+    error,
+    ...(afterMs === undefined ? {} : { afterMs }),
+  };
+}
+
+/** StorageOperationFailed: what was fetched could not be packed or put into the store. */
+export function storageFailed(work: SourceWork, error: unknown): Outcome {
+  const message = `unable to archive artifact to storage: ${messageOfError(error)}`;
+  return failed(work, 'StorageOperationFailed', { reason: 'ArchiveOperationFailed', message, stalled: false, error });
+}
