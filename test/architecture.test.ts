@@ -18,6 +18,9 @@ const arrows: Record<string, string[]> = {
   'shared/kube': ['shared/api', 'shared/ports', 'shared/reconcile'],
   'shared/network': [],
   'shared/git': ['shared/api', 'shared/ports', 'shared/reconcile', 'shared/network'],
+  'shared/oci': ['shared/api', 'shared/ports', 'shared/reconcile', 'shared/network'],
+  'shared/cloud': ['shared/api', 'shared/ports', 'shared/reconcile', 'shared/network'],
+  'shared/charts': ['shared/api', 'shared/ports', 'shared/reconcile', 'shared/network', 'shared/artifact'],
   'shared/manifests': ['shared/api', 'shared/ports', 'shared/reconcile'],
   'shared/cel': ['shared/reconcile'],
   'shared/artifact': ['shared/api', 'shared/ports', 'shared/reconcile'],
@@ -27,6 +30,9 @@ const arrows: Record<string, string[]> = {
     'shared/reconcile',
     'shared/kube',
     'shared/git',
+    'shared/oci',
+    'shared/cloud',
+    'shared/charts',
     'shared/manifests',
     'shared/artifact',
     'shared/network',
@@ -39,8 +45,8 @@ const arrows: Record<string, string[]> = {
 
 /** Packages that only these rooms may import. */
 const packageRooms: [RegExp, string[]][] = [
-  // infra asks before it deploys.
-  [/^@(aws-sdk|smithy)\//, ['shared/aws', 'infra']],
+  // infra asks before it deploys; cloud signs in for the sources that users keep on AWS.
+  [/^@(aws-sdk|smithy)\//, ['shared/aws', 'shared/cloud', 'infra']],
   [/^aws-cdk-lib/, ['infra']],
   [/^@kubernetes\/client-node/, ['shared/kube']],
 ];

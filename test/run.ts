@@ -1,7 +1,8 @@
 /**
  * The test command: `npm test` (everything on the sandbox), `npm run test:apiserver` (the end-to-end and contract suites
  * on a real kube-apiserver, built first where it is not), `npm run test:aws` (what runs on AWS, on servers that stand in for
- * it, installed first where they are not). Arguments that name files run those alone.
+ * it, installed first where they are not), `npm run test:sources` (sources against servers and tools that others wrote,
+ * installed first where they are not). Arguments that name files run those alone.
  */
 import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
@@ -17,8 +18,10 @@ import { onAwsToo } from './scenario/on-aws.ts';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const args = process.argv.slice(2);
 const onAws = args.includes('--aws');
+const onSources = args.includes('--sources');
+const suites = ['--apiserver', '--aws', '--sources'];
 const named = args.filter(arg => !arg.startsWith('-'));
-const flags = args.filter(arg => arg.startsWith('-') && arg !== '--apiserver' && arg !== '--aws');
+const flags = args.filter(arg => arg.startsWith('-') && !suites.includes(arg));
 
 const files = named.length ? named : suite();
 // The end-to-end suite runs on AWS's parts against a real kube-apiserver, unless it is told otherwise.
@@ -79,9 +82,10 @@ process.on('exit', killGroup);
 function suite(): string[] {
   const found = (...patterns: string[]) => patterns.flatMap(pattern => globSync(pattern, { cwd: root })).sort();
   if (onAws) return [...found('test/aws/**/*.test.ts'), ...onAwsToo(found('test/scenario/**/*.test.ts'))];
+  if (onSources) return found('test/sources/**/*.test.ts');
   if (args.includes('--apiserver')) return found('test/scenario/**/*.test.ts', 'test/contract/**/*.test.ts');
   const all = found('shared/**/*.test.ts', 'functions/**/*.test.ts', 'infra/**/*.test.ts', 'test/**/*.test.ts');
-  return all.filter(file => !file.startsWith('test/aws/'));
+  return all.filter(file => !file.startsWith('test/aws/') && !file.startsWith('test/sources/'));
 }
 
 /** The environment of tests on AWS: the servers and the functions' bundles, which end with this process. */

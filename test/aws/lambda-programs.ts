@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { installProgram } from './install.ts';
+import { installAwsProgram } from './install.ts';
 
 /** AWS's two programs that run a function outside of AWS. */
 export interface LambdaPrograms {
@@ -11,6 +11,6 @@ export interface LambdaPrograms {
 
 /** The programs, installed first where they are not. */
 export async function installLambda(): Promise<LambdaPrograms> {
-  const [rie, modules] = await Promise.all([installProgram('emulator'), installProgram('ric')]);
+  const [rie, modules] = await Promise.all([installAwsProgram('emulator'), installAwsProgram('ric')]);
   return { rie, ric: join(modules, 'aws-lambda-ric', 'index.mjs') };
 }

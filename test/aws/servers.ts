@@ -5,8 +5,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { installProgram } from './install.ts';
-import { checkJava, type ServerProcess, startServer } from './server-process.ts';
+import { checkJava, type ServerProcess, startServer } from '../programs/server-process.ts';
+import { installAwsProgram } from './install.ts';
 
 /** The servers' endpoints. */
 export interface AwsServers {
@@ -92,7 +92,7 @@ export async function startVersitygw(dir: string): Promise<ServerProcess> {
   const keys = ['--access', credentials.accessKeyId, '--secret', credentials.secretAccessKey, '--region', region];
   return startServer({
     name: 'versitygw',
-    command: await installProgram('versitygw'),
+    command: await installAwsProgram('versitygw'),
     args: port => ['--port', `127.0.0.1:${port}`, ...keys, '--keep-alive', '--quiet', 'posix', data],
     cwd: dir,
     log: join(dir, 'versitygw.log'),
@@ -102,7 +102,7 @@ export async function startVersitygw(dir: string): Promise<ServerProcess> {
 /** SQS. With strict limits, bodies have at most 256 KiB, as on AWS until 2025; with relaxed ones, little is checked. */
 export async function startElasticMq(dir: string, limits: 'strict' | 'relaxed' = 'strict'): Promise<ServerProcess> {
   await checkJava();
-  const jars = await installProgram('elasticmq');
+  const jars = await installAwsProgram('elasticmq');
   return startServer({
     name: 'ElasticMQ',
     command: 'java',
@@ -128,7 +128,7 @@ aws { region = ${region}, accountId = "000000000000" }
 /** DynamoDB, in memory; each access key and region has tables of its own. */
 export async function startDynamoDb(dir: string): Promise<ServerProcess> {
   await checkJava();
-  const jars = await installProgram('dynamodb');
+  const jars = await installAwsProgram('dynamodb');
   const classPath = [jars, join(jars, '*')].join(delimiter);
   return startServer({
     name: 'DynamoDB Local',
@@ -146,7 +146,7 @@ export async function startDynamoDb(dir: string): Promise<ServerProcess> {
 export async function startMoto(dir: string): Promise<ServerProcess> {
   return startServer({
     name: 'moto',
-    command: await installProgram('moto'),
+    command: await installAwsProgram('moto'),
     args: port => ['-m', 'moto.server', '-H', '127.0.0.1', '-p', String(port)],
     cwd: dir,
     log: join(dir, 'moto.log'),
