@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts';
+import type { CloudEnvironment } from './cloud.ts';
 import type { Clusters } from './cluster.ts';
 import type { Index } from './index.ts';
 import type { Metrics } from './metrics.ts';
@@ -21,6 +22,8 @@ export interface Ports {
   /** Whether users' addresses (repositories, chat services) may not lead to this machine itself: so on Lambda, whose runtime
    * API listens there. On one machine, in-house servers may. */
   refuseLoopback?: boolean;
+  /** Who this installation is at the clouds, for sources there; nobody when absent. */
+  cloud?: CloudEnvironment;
 }
 
 /** Structured, one JSON object a line. Values must never hold a secret. */
