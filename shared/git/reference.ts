@@ -1,6 +1,6 @@
+import { compareVersions, inRange, parseRange, parseTagVersion, type Range, type Version } from '../api/version.ts';
 import { foreignText, GitError } from './errors.ts';
 import { isOid, type RemoteRef, type RemoteRefs } from './refs.ts';
-import { compareVersions, inRange, parseRange, parseTagVersion, type Version } from './version.ts';
 
 /** spec.ref of a GitRepository. */
 export interface GitReference {
@@ -76,7 +76,7 @@ interface Candidate {
 }
 
 function resolveRange(refs: RemoteRefs, text: string, times?: Map<string, number>): Resolved {
-  const range = parseRange(text);
+  const range = rangeOf(text);
   const best: Candidate[] = [];
   for (const ref of refs.refs.values()) {
     if (!ref.name.startsWith('refs/tags/')) continue;
@@ -93,6 +93,14 @@ function resolveRange(refs: RemoteRefs, text: string, times?: Map<string, number
   const resolved = { oid, refName: chosen.name, revision: revisionOf(shortName(chosen.name), oid) };
   const commits = [...new Set(best.map(({ ref }) => commitOf(ref)))];
   return commits.length > 1 ? { ...resolved, ties: commits } : resolved;
+}
+
+function rangeOf(text: string): Range {
+  try {
+    return parseRange(text);
+  } catch (cause) {
+    throw new GitError('InvalidReference', `spec.ref.semver ${(cause as Error).message}`, { cause });
+  }
 }
 
 function timeOf(candidate: Candidate, times: Map<string, number> | undefined): number {

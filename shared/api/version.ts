@@ -1,4 +1,15 @@
-import { GitError } from './errors.ts';
+/**
+ * Versions and ranges as Masterminds/semver (v3) reads them, which Flux and Helm use; npm's `semver` reads both otherwise.
+ */
+
+/** A text that is no range of versions. */
+export class VersionRangeError extends Error {
+  readonly code = 'InvalidVersionRange';
+  constructor(range: string, why: string) {
+    super(`"${range.slice(0, 80)}" is not a version range: ${why}`);
+    this.name = 'VersionRangeError';
+  }
+}
 
 /** A version as tags write it: `v` in front, zeros in front of numbers and missing numbers are tolerated. */
 export interface Version {
@@ -79,13 +90,13 @@ interface Comparator {
 }
 
 /** Groups of which one must hold; of a group, every comparator. */
-type Range = { comparators: Comparator[]; prereleases: boolean }[];
+export type Range = { comparators: Comparator[]; prereleases: boolean }[];
 
 /**
  * Parses a range as Masterminds/semver (v3) reads it, which Flux uses; npm reads ranges differently. The differences that
  * matter: comma and space mean AND; pre-releases take part in a whole AND group as soon as one of its versions has one
  * (not only those of the same patch); `~1` stays within major 1; `^0.0` within 0.0; `<=1.2` includes 1.2.9; `>1.2` begins
- * at 1.3.0; `>=1.0.0-0` admits pre-releases of any version; an empty range is an error.
+ * at 1.3.0; `>=1.0.0-0` admits pre-releases of any version; an empty range is an error. Throws VersionRangeError.
  */
 export function parseRange(text: string): Range {
   if (text.length > 512) throw invalid(text, 'it is longer than 512 characters');
@@ -206,6 +217,6 @@ function holds(version: Version, { operator, version: bound, precision }: Compar
   return precision === 'major' ? sameMajor : sameMinor;
 }
 
-function invalid(range: string, why: string): GitError {
-  return new GitError('InvalidReference', `spec.ref.semver "${range.slice(0, 80)}" is not a version range: ${why}`);
+function invalid(range: string, why: string): VersionRangeError {
+  return new VersionRangeError(range, why);
 }
