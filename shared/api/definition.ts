@@ -21,6 +21,13 @@ export interface KindDefinition {
   fieldManager: string;
   finalizer: string | undefined;
   hasStatus: boolean;
+  /**
+   * Where the generation that was reconciled is told: in status.observedGeneration unless it says `conditions`, for a kind
+   * that has it in its conditions alone.
+   */
+  observes?: 'conditions';
+  /** True for what others make and Sluice only reads: nothing reconciles it, and a new revision in its status is news. */
+  madeByOthers?: boolean;
   /** What of the schema has no behaviour yet, as a table. */
   notBuilt: NotBuilt[];
   /** Fields of `object` whose behaviour is not built yet: `spec.verify`, or with the value: `spec.type: telegram`. */

@@ -3,12 +3,20 @@ import { kustomizationKind } from './kustomize/kustomization.ts';
 import { alertKind } from './notification/alert.ts';
 import { providerKind } from './notification/provider.ts';
 import { receiverKind } from './notification/receiver.ts';
+import { externalArtifactKind } from './source/external-artifact.ts';
 import { gitRepositoryKind } from './source/git-repository.ts';
 
 export type { KindDefinition } from './definition.ts';
 
 /** The toolkit kinds that Sluice reconciles. */
-export const kinds: KindDefinition[] = [gitRepositoryKind, kustomizationKind, receiverKind, providerKind, alertKind];
+export const kinds: KindDefinition[] = [
+  gitRepositoryKind,
+  externalArtifactKind,
+  kustomizationKind,
+  receiverKind,
+  providerKind,
+  alertKind,
+];
 
 /** The definition of a toolkit kind; kinds are unique among the groups of the toolkit. */
 export function kindOf(kind: string): KindDefinition | undefined {

@@ -42,6 +42,26 @@ function object(change: {
 
 const known = (of: KubeObject) => recordOf(key, of, 0);
 
+const external = (revision: string | undefined, resourceVersion: string): KubeObject => ({
+  apiVersion: 'source.toolkit.fluxcd.io/v1',
+  kind: 'ExternalArtifact',
+  metadata: { name: 'app', namespace: 'ns', uid: 'u1', generation: 1, resourceVersion },
+  ...(revision ? { status: { artifact: { revision } } } : {}),
+});
+const generator = (resourceVersion: string, reconcile?: string): KubeObject => ({
+  apiVersion: 'source.extensions.fluxcd.io/v1beta1',
+  kind: 'ArtifactGenerator',
+  metadata: {
+    name: 'app',
+    namespace: 'ns',
+    uid: 'u1',
+    generation: 1,
+    resourceVersion,
+    ...(reconcile ? { annotations: { 'source.extensions.fluxcd.io/reconcile': reconcile } } : {}),
+  },
+  status: { conditions: [{ type: 'Ready', status: 'True', observedGeneration: 1 }] },
+});
+
 const table: [string, KubeObject, KubeObject | undefined, ChangeDecision][] = [
   ['a new object', object({}), undefined, 'reconcile'],
   ['an object that is settled, after the index was lost', object({ ready: true }), undefined, 'index'],
@@ -54,6 +74,13 @@ const table: [string, KubeObject, KubeObject | undefined, ChangeDecision][] = [
     undefined,
     'reconcile',
   ],
+  ['an artifact of others', external('v1', '1'), undefined, 'wake'],
+  ['… that has none yet', external(undefined, '1'), undefined, 'index'],
+  ['… with a new revision', external('v2', '2'), external('v1', '1'), 'wake'],
+  ['… with the same', external('v1', '2'), external('v1', '1'), 'index'],
+  ['a generation that is told in the conditions', generator('1'), undefined, 'index'],
+  ['suspended by annotation', generator('2', 'Disabled'), generator('1'), 'reconcile'],
+  ['resumed', generator('2', 'enabled'), generator('1', 'disabled'), 'reconcile'],
   ['what was seen already', object({}), object({}), 'nothing'],
   ['a status write', object({ resourceVersion: '11', ready: true }), object({}), 'nothing'],
   ['a new generation', object({ resourceVersion: '11', generation: 2 }), object({}), 'reconcile'],

@@ -4,16 +4,18 @@ import type { KubeObject, ObjectKey, TypeRef } from '../api/object.ts';
 import { ApiError, type WatchEvent } from '../ports/cluster.ts';
 import type { IndexedObject } from '../ports/index.ts';
 import type { Ports } from '../ports/ports.ts';
-import { never, recordOf, requestedAtAnnotation } from './record.ts';
+import { wakeDependents } from './dependents.ts';
+import { isSuspended, never, recordOf, requestedAtAnnotation } from './record.ts';
 import { newTrace } from './trace.ts';
 import { messageOf, workItem } from './work-item.ts';
 
 /** What a change of an object asks for. */
-export type ChangeDecision = 'reconcile' | 'index' | 'nothing';
+export type ChangeDecision = 'reconcile' | 'wake' | 'index' | 'nothing';
 
 /**
- * Whether a change is one to act on. Pure. Only four things ask for a reconcile: a new object, a new generation (the spec,
- * suspension included), a new `requestedAt`, and deletion. A write to the status (ours above all) changes none of them.
+ * Whether a change is one to act on. Pure. Only four things ask for a reconcile: a new object, a new generation (the spec),
+ * suspension or its end, a new `requestedAt`, and deletion. A write to the status (ours above all) changes none of them; only
+ * of what others make is a new revision news, for those that use it (`wake`).
  * `artifactsUrl` is where our artifacts can be fetched: a source that names another place was reconciled by someone else.
  */
 export function decideChange(
@@ -24,13 +26,18 @@ export function decideChange(
   const meta = object.metadata;
   const fresh = known === undefined || known.uid !== (meta.uid ?? '');
   if (!fresh && known.resourceVersion === meta.resourceVersion) return 'nothing';
+  if (kindOf(object.kind)?.madeByOthers) {
+    const revision: unknown = object.status?.artifact?.revision;
+    const news = typeof revision === 'string' && (fresh || known.summary.revision !== revision);
+    return news ? 'wake' : 'index';
+  }
   // Asking for deletion raises the generation, so that later writes (ours too) are told apart from it.
   const raised = fresh || known.generation !== (meta.generation ?? 0);
   if (meta.deletionTimestamp !== undefined) return raised && meta.finalizers?.length ? 'reconcile' : 'nothing';
   const requested = meta.annotations?.[requestedAtAnnotation];
   const unhandled = requested !== undefined && requested !== object.status?.lastHandledReconcileAt;
   if (fresh) return settled(object) && !unhandled && !madeElsewhere(object, artifactsUrl) ? 'index' : 'reconcile';
-  if (raised) return 'reconcile';
+  if (raised || known.summary.suspended !== isSuspended(object)) return 'reconcile';
   if (unhandled && known.requestedAt !== requested) return 'reconcile';
   return 'nothing';
 }
@@ -41,9 +48,10 @@ function settled(object: KubeObject): boolean {
   if (definition?.hasStatus === false) return definition.unsupported(object).length === 0;
   const status = object.status ?? {};
   const ready = (Array.isArray(status.conditions) ? status.conditions : []).find(
-    (c: { type?: string }) => c?.type === 'Ready',
+    (condition: { type?: string }) => condition?.type === 'Ready',
   );
-  return ready?.status === 'True' && status.observedGeneration === (object.metadata.generation ?? 0);
+  const observed = definition?.observes === 'conditions' ? ready?.observedGeneration : status.observedGeneration;
+  return ready?.status === 'True' && observed === (object.metadata.generation ?? 0);
 }
 
 /**
@@ -86,6 +94,12 @@ async function takeIn(
   const decision = decideChange(object, known, ports.artifactsUrl);
   if (decision === 'nothing') return decision;
   const now = ports.clock.now();
+  if (decision === 'wake') {
+    // In this order, as below.
+    await wakeDependents(key, ports, newTrace());
+    await ports.index.putObject(recordOf(key, object, never));
+    return decision;
+  }
   if (decision === 'reconcile' && hasWork(object)) {
     // Sent before it is recorded: dying in between costs a second message, never a lost change.
     await ports.queue.send([messageOf(workItem(key, { reason, trace: newTrace(), sentAt: now }))]);
@@ -111,7 +125,7 @@ const lostAfterMs = 5 * 60_000;
 /** Objects that are learned of without work come due spread over their interval, so that a rebuilt index makes no storm. */
 function spreadDue(object: KubeObject, now: number): number {
   const interval = object.spec?.interval;
-  if (object.spec?.suspend === true || typeof interval !== 'string') return never;
+  if (isSuspended(object) || typeof interval !== 'string') return never;
   try {
     return now + Math.ceil(Math.random() * parseDuration(interval));
   } catch {

@@ -2,9 +2,8 @@ import type { KubeObject } from '../api/object.ts';
 import { keyString, type ObjectKey, type TypeRef } from '../api/object.ts';
 import type { WatchEvent } from '../ports/cluster.ts';
 import type { Ports } from '../ports/ports.ts';
-import { dependentsToWake } from './dependents.ts';
+import { wakeDependents } from './dependents.ts';
 import { newTrace } from './trace.ts';
-import { messageOf, workItem } from './work-item.ts';
 
 /**
  * ConfigMaps and Secrets that ask for it by this label wake the objects that use them, as in Flux. That one changed is all that
@@ -39,9 +38,7 @@ export async function onConfigChange(
   const key: ObjectKey = { cluster, kind, namespace: metadata.namespace ?? '', name: metadata.name };
   const first = () => ports.index.once(`config/${keyString(key)}@${metadata.resourceVersion}`, rememberedSeconds);
   if (relisted && !(await first())) return;
-  const dependents = await dependentsToWake(ports.index, key);
-  const cause = { reason: 'dependency', trace: newTrace(), sentAt: ports.clock.now() };
-  await ports.queue.send(dependents.map(dependent => messageOf(workItem(dependent, cause))));
+  await wakeDependents(key, ports, newTrace());
   // Sent before it is remembered: dying in between costs a second message, never a lost change.
   if (!relisted) await first();
 }

@@ -60,7 +60,7 @@ export function makeContext(
     const failure = failureEvent(outcome);
     return {
       outcome,
-      status: statusAfter(subject.object, draft, conditions, outcome),
+      status: statusAfter(subject.definition, subject.object, draft, conditions, outcome),
       events: failure ? [...events, failure] : events,
     };
   };

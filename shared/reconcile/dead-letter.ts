@@ -4,7 +4,7 @@ import type { Measurement } from '../ports/metrics.ts';
 import type { Ports } from '../ports/ports.ts';
 import { type MessageSubject, messageSubject, parseBody } from './message-subject.ts';
 import type { ConditionFact } from './outcome.ts';
-import { never, recordOf } from './record.ts';
+import { isSuspended, never, recordOf } from './record.ts';
 import { sendEvents } from './recorder.ts';
 import { statusAfter, writeStatus } from './status.ts';
 import { conditionsOf } from './subject.ts';
@@ -92,8 +92,13 @@ async function tellObject(item: WorkItem, definition: KindDefinition, ports: Por
     stage: undefined,
     now: ports.clock.now(),
   });
-  const written = await writeStatus(cluster, definition, found, statusAfter(found, draft, conditions, outcome));
-  const dueAt = found.spec?.suspend === true ? never : ports.clock.now() + retryAfterMs;
+  const written = await writeStatus(
+    cluster,
+    definition,
+    found,
+    statusAfter(definition, found, draft, conditions, outcome),
+  );
+  const dueAt = isSuspended(found) ? never : ports.clock.now() + retryAfterMs;
   await ports.index.putObject(recordOf(key, written, dueAt, found));
   const event = { severity: 'error', reason: outcome.reason, message } as const;
   await sendEvents({ key, definition, object: written, cluster, ports, log, trace }, [event]);

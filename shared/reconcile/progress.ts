@@ -52,5 +52,10 @@ async function tell(subject: Subject, message: string, now: number): Promise<voi
     stage: message,
     now,
   });
-  subject.object = await writeStatus(cluster, definition, object, statusAfter(object, status, conditions, outcome));
+  subject.object = await writeStatus(
+    cluster,
+    definition,
+    object,
+    statusAfter(definition, object, status, conditions, outcome),
+  );
 }

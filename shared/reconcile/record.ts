@@ -27,6 +27,12 @@ export function recordOf(key: ObjectKey, object: KubeObject, dueAt: number, seen
   };
 }
 
+/** By `spec.suspend`, or by the annotation that an ArtifactGenerator has in its place. */
+export function isSuspended(object: KubeObject): boolean {
+  if (object.kind !== 'ArtifactGenerator') return object.spec?.suspend === true;
+  return object.metadata.annotations?.['source.extensions.fluxcd.io/reconcile']?.toLowerCase() === 'disabled';
+}
+
 export const requestedAtAnnotation = 'reconcile.fluxcd.io/requestedAt';
 
 /** keyString of what the object waits for. References by label (Receivers, Alerts: `name: '*'`) cannot be kept here. */
@@ -43,6 +49,7 @@ export function refsOf(key: ObjectKey, object: KubeObject): string[] {
   for (const include of list(spec.include)) add('GitRepository', include?.repository?.name, undefined);
   for (const resource of list(spec.resources)) add(resource?.kind, resource?.name, resource?.namespace);
   for (const source of list(spec.postBuild?.substituteFrom)) add(source?.kind, source?.name, undefined);
+  for (const source of list(spec.sources)) add(source?.kind, source?.name, source?.namespace);
   if (object.kind === 'Alert') add('Provider', spec.providerRef?.name, undefined);
   return [...refs];
 }
@@ -62,7 +69,7 @@ function summaryOf(object: KubeObject): ObjectSummary {
     reason: ready?.reason ?? '',
     message: String(ready?.message ?? '').slice(0, 1024),
     revision: object.status?.artifact?.revision ?? object.status?.lastAppliedRevision ?? '',
-    suspended: object.spec?.suspend === true,
+    suspended: isSuspended(object),
     createdAt: Number.isNaN(createdAt) ? 0 : createdAt,
     since: Number.isNaN(since) ? 0 : since,
   };

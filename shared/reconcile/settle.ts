@@ -3,7 +3,7 @@ import type { KubeObject, ObjectKey } from '../api/object.ts';
 import { ApiError } from '../ports/cluster.ts';
 import { backoffMs, jittered } from './backoff.ts';
 import type { Recorded } from './context.ts';
-import { dependentsToWake } from './dependents.ts';
+import { wakeDependents } from './dependents.ts';
 import type { Outcome } from './outcome.ts';
 import { never, recordOf } from './record.ts';
 import { sendEvents } from './recorder.ts';
@@ -39,7 +39,7 @@ export async function settle(
   await Promise.all([
     sendEvents({ ...recording, object }, recorded.events),
     comeBack(attempt, subject, object, recorded.outcome),
-    wakeDependents(attempt, subject, object),
+    tellDependents(attempt, subject, object),
   ]);
 }
 
@@ -123,16 +123,11 @@ function intervalOf(object: KubeObject | undefined, random: () => number): numbe
   return typeof interval === 'string' ? jittered(parseDuration(interval), random) : never;
 }
 
-async function wakeDependents(attempt: Attempt, subject: Subject, after: KubeObject): Promise<void> {
+async function tellDependents(attempt: Attempt, subject: Subject, after: KubeObject): Promise<void> {
   const { ports, item } = attempt;
   // A worker that died after its status write may not have woken anyone; so the one that follows it does.
   if (!attempt.redelivered && !worthWaking(subject.object, after)) return;
-  const dependents = await dependentsToWake(ports.index, subject.key);
-  if (dependents.length === 0) return;
-  const sentAt = ports.clock.now();
-  await ports.queue.send(
-    dependents.map(key => messageOf(workItem(key, { reason: 'dependency', trace: item.trace, sentAt }))),
-  );
+  await wakeDependents(subject.key, ports, item.trace);
 }
 
 /** A new artifact, or Ready=True for something it was not ready for before. */

@@ -11,13 +11,15 @@ import { requestedAtAnnotation } from './record.ts';
  * takes the first as "done".
  */
 export function statusAfter(
+  definition: KindDefinition,
   object: KubeObject,
   draft: Record<string, unknown>,
   conditions: Condition[],
   outcome: Outcome,
 ): Record<string, unknown> {
   const status: Record<string, unknown> = { ...draft, conditions };
-  if (outcome.type === 'done' || outcome.type === 'stalled') status.observedGeneration = object.metadata.generation;
+  const dealtWith = outcome.type === 'done' || outcome.type === 'stalled';
+  if (dealtWith && definition.observes !== 'conditions') status.observedGeneration = object.metadata.generation;
   const requested = object.metadata.annotations?.[requestedAtAnnotation];
   const ended = outcome.type !== 'requeue' && !(outcome.type === 'waiting' && outcome.ready === 'Unknown');
   if (requested !== undefined && ended) status.lastHandledReconcileAt = requested;

@@ -39,6 +39,8 @@ export function queueOf(kind: string): QueueName {
 
 const queues: Record<string, QueueName> = {
   GitRepository: 'source',
+  ExternalArtifact: 'source',
+  ArtifactGenerator: 'source',
   Kustomization: 'kustomize',
   Receiver: 'notification',
   Provider: 'notification',
