@@ -3,6 +3,7 @@ import { kustomizationKind } from './kustomize/kustomization.ts';
 import { alertKind } from './notification/alert.ts';
 import { providerKind } from './notification/provider.ts';
 import { receiverKind } from './notification/receiver.ts';
+import { artifactGeneratorKind } from './source/artifact-generator.ts';
 import { externalArtifactKind } from './source/external-artifact.ts';
 import { gitRepositoryKind } from './source/git-repository.ts';
 
@@ -12,6 +13,7 @@ export type { KindDefinition } from './definition.ts';
 export const kinds: KindDefinition[] = [
   gitRepositoryKind,
   externalArtifactKind,
+  artifactGeneratorKind,
   kustomizationKind,
   receiverKind,
   providerKind,
