@@ -8,6 +8,8 @@ import {
   type DeleteOptions,
   type KubeList,
   type ListOptions,
+  type ServiceAccountToken,
+  type TokenOptions,
   type WatchEvent,
   type WatchOptions,
   type WriteOptions,
@@ -175,6 +177,21 @@ export class KubeClient implements Cluster {
       body: patch.body,
       idempotent: patch.type === 'merge' || options.dryRun === true,
     })) as T;
+  }
+
+  async createToken(
+    namespace: string,
+    name: string,
+    { audiences, expirationSeconds }: TokenOptions,
+  ): Promise<ServiceAccountToken> {
+    const account = { apiVersion: 'v1', kind: 'ServiceAccount' };
+    const path = `${pathOf(account, await this.#known(account), namespace, name)}/token`;
+    const spec = { audiences, ...(expirationSeconds === undefined ? {} : { expirationSeconds }) };
+    const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec };
+    const { status } = (await this.#json({ verb: 'create', method: 'POST', path, body, idempotent: true })) as {
+      status: { token: string; expirationTimestamp: string };
+    };
+    return { token: status.token, expiresAt: Date.parse(status.expirationTimestamp) };
   }
 
   async delete(

@@ -37,6 +37,8 @@ export interface Cluster {
     patch: { type: 'merge' | 'json'; body: unknown },
     options?: WriteOptions & { subresource?: string },
   ): Promise<T>;
+  /** A token of a ServiceAccount (TokenRequest), good for `audiences` only. Throws ApiError, also when there is no such account. */
+  createToken(namespace: string, name: string, options: TokenOptions): Promise<ServiceAccountToken>;
   /** False when the object was not there. */
   delete(type: TypeRef, namespace: string | undefined, name: string, options?: DeleteOptions): Promise<boolean>;
   /** Events from `resourceVersion` on; ends when the server or `signal` closes it. Throws ApiError 410 when it is too old. */
@@ -76,6 +78,18 @@ export interface ApplyOptions extends WriteOptions {
   /** Take over fields of other managers instead of failing with a conflict (409). */
   force?: boolean;
   subresource?: string;
+}
+
+export interface TokenOptions {
+  audiences: string[];
+  /** How long it is wanted to be good, at least 600; the API server may decide otherwise. */
+  expirationSeconds?: number;
+}
+
+export interface ServiceAccountToken {
+  token: string;
+  /** Epoch ms. */
+  expiresAt: number;
 }
 
 export interface DeleteOptions {

@@ -69,6 +69,8 @@ const controllerRules = [
   },
   // Credentials, tokens and variables that toolkit objects refer to.
   { apiGroups: [''], resources: ['secrets', 'configmaps', 'serviceaccounts'], verbs: ['get', 'list', 'watch'] },
+  // Signing in at clouds as the ServiceAccounts that sources name.
+  { apiGroups: [''], resources: ['serviceaccounts/token'], verbs: ['create'] },
   { apiGroups: [''], resources: ['namespaces'], verbs: ['get', 'list', 'watch'] },
   // What was done is told as Events.
   { apiGroups: ['', 'events.k8s.io'], resources: ['events'], verbs: ['create', 'patch', 'update'] },
