@@ -1,6 +1,13 @@
 import type { Readable } from 'node:stream';
-import type { HttpClient } from '../network/http.ts';
+import { type HttpClient, readAll } from '../network/http.ts';
+import { openBlob } from './blob.ts';
+import { Connection } from './connection.ts';
 import type { Descriptor, Manifest } from './descriptor.ts';
+import { OciError } from './errors.ts';
+import { fetchManifest, resolveManifest } from './manifest.ts';
+import { parseRepository } from './reference.ts';
+import { listReferrers } from './referrers.ts';
+import { listTags } from './tags.ts';
 
 export type { Descriptor, Manifest } from './descriptor.ts';
 export { OciError, type OciErrorCode } from './errors.ts';
@@ -60,5 +67,22 @@ export interface Registry {
 
 /** Opens a repository; the first request is made when something is asked. Throws OciError InvalidReference. */
 export function openRegistry(options: RegistryOptions): Registry {
-  throw new Error(`not yet: ${options.url}`);
+  const name = parseRepository(options.url);
+  const connection = new Connection(name, options);
+  return {
+    host: name.host,
+    repository: name.repository,
+    name: `${name.host}/${name.repository}`,
+    tags: () => listTags(connection),
+    resolve: reference => resolveManifest(connection, reference),
+    manifest: reference => fetchManifest(connection, reference),
+    blob: descriptor => openBlob(connection, descriptor),
+    referrers: (digest, artifactType) => listReferrers(connection, digest, artifactType),
+    async readBlob(descriptor, limit) {
+      const what = `${name.host}/${name.repository}: blob ${descriptor.digest}`;
+      if (descriptor.size > limit)
+        throw new OciError('TooLarge', `${what} has ${descriptor.size} bytes, of at most ${limit}`);
+      return readAll(await openBlob(connection, descriptor), limit, what);
+    },
+  };
 }
