@@ -59,5 +59,12 @@ export interface VerifiedSignature {
  * for cosign without a Secret. Throws what the registry throws.
  */
 export async function verifyOciSignature(request: SignatureRequest): Promise<VerifiedSignature> {
-  throw new SignatureError('Unsupported', `not yet: ${request.provider}`);
+  switch (request.provider) {
+    case 'cosign':
+      return (await import('./cosign.ts')).verifyCosign(request);
+    case 'notation':
+      return (await import('./notation.ts')).verifyNotation(request);
+    default:
+      throw new SignatureError('Unsupported', `unsupported verification provider: ${request.provider satisfies never}`);
+  }
 }
