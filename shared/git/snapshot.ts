@@ -18,10 +18,19 @@ export interface TreeEntry {
 /** One commit with its tree, on this machine. */
 export interface Snapshot {
   commit: Commit;
+  /** The annotated tag that led to the commit, when it was fetched by one; its own, where tags point to tags. */
+  tag?: Tag;
   /** All files, sorted by the bytes of their paths. */
   entries(): AsyncIterable<TreeEntry>;
   /** Deletes what was fetched. To be called exactly when done; entries cannot be read after. */
   dispose(): Promise<void>;
+}
+
+/** An annotated tag. */
+export interface Tag {
+  oid: string;
+  /** The object as it is stored, for the verification of its signature. */
+  raw: Buffer;
 }
 
 /** The snapshot of a commit that `pack` holds with its whole tree. `oid` may name an annotated tag of the commit. */
@@ -29,6 +38,7 @@ export async function openSnapshot(pack: Pack, oid: string, limits: GitLimits): 
   const commit = await peelCommit(pack, oid);
   return {
     commit,
+    ...(commit.oid === oid ? {} : { tag: { oid, raw: await pack.read(oid, 'tag') } }),
     entries: () => new TreeWalk(pack, limits).files(commit.tree, '', 0),
     dispose: async () => pack.close(),
   };

@@ -125,6 +125,9 @@ const needs: Record<string, string> = {
   python3: 'Python 3.10 or later with venv (https://www.python.org; Debian: apt-get install python3-venv)',
   'apt-get': "the package by your own system's package manager: apt-get is Debian's",
   'dpkg-deb': 'dpkg (Debian)',
+  gpg: 'GnuPG 2 (https://gnupg.org; Debian: apt-get install gnupg)',
+  gpgconf: 'GnuPG 2 (https://gnupg.org; Debian: apt-get install gnupg)',
+  'ssh-keygen': 'OpenSSH 8.2 or later (https://www.openssh.com; Debian: apt-get install openssh-client)',
   npm: 'npm, which comes with Node (https://nodejs.org)',
 };
 

@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { type Signers, type SigningKey, startSigners } from '../../test/programs/signers.ts';
+import { createRepository } from '../local/git-repository.ts';
+import { signatureType, signedCommit, signedTag, type TrustedKeys, verifySignature } from './signature.ts';
+
+let dir: string;
+let repository: string;
+let signers: Signers;
+before(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'sluice-signature-'));
+  repository = await createRepository(dir, 'signed', { 'a.txt': 'a' });
+  signers = startSigners();
+});
+after(async () => {
+  await signers.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const object = (type: 'commit' | 'tag', oid: string) =>
+  execFileSync('git', ['--git-dir', repository, 'cat-file', type, oid]);
+const trust = (key: SigningKey): TrustedKeys =>
+  key.publicKey.includes('PGP') ? { pgp: [key.publicKey], ssh: [] } : { pgp: [], ssh: [key.publicKey] };
+
+const kinds: [string, () => Promise<SigningKey>][] = [
+  ['PGP, ed25519', () => signers.pgp('ed25519')],
+  ['PGP, RSA', () => signers.pgp('rsa2048')],
+  ['PGP, NIST P-256', () => signers.pgp('nistp256')],
+  ['SSH, ed25519', () => signers.ssh('ed25519')],
+  ['SSH, ECDSA P-256', () => signers.ssh('ecdsa', 256)],
+  ['SSH, ECDSA P-384', () => signers.ssh('ecdsa', 384)],
+  ['SSH, ECDSA P-521', () => signers.ssh('ecdsa', 521)],
+  ['SSH, RSA', () => signers.ssh('rsa', 2048)],
+];
+
+describe('what Git signed', () => {
+  for (const [name, makeKey] of kinds)
+    test(`is verified with the author's key and no other: ${name}`, async () => {
+      const key = await makeKey();
+      const oid = await signers.commit(repository, key, { message: 'Two lines\n\nbödy' });
+      const raw = object('commit', oid);
+      const commit = signedCommit(raw);
+      assert.equal(await verifySignature(commit, trust(key)), key.name);
+      const tag = signedTag(object('tag', await signers.tag(repository, key, 'v1', oid)));
+      assert.equal(await verifySignature(tag, trust(key)), key.name);
+
+      const changed = { ...commit, payload: Buffer.concat([commit.payload, Buffer.from(' ')]) };
+      await assert.rejects(verifySignature(changed, trust(key)), {
+        code: 'InvalidSignature',
+        message: /no matching key/,
+      });
+      const stranger = await (name.startsWith('PGP') ? signers.pgp() : signers.ssh());
+      for (const signed of [commit, tag])
+        await assert.rejects(verifySignature(signed, trust(stranger)), {
+          code: 'InvalidSignature',
+          message: /no matching key .*which none of them holds/,
+        });
+    });
+
+  test('is found among several keys and several files, beside some that cannot be read', async () => {
+    const [pgp, ssh] = [await signers.pgp(), await signers.ssh()];
+    const [otherPgp, otherSsh] = [await signers.pgp(), await signers.ssh()];
+    const keys = {
+      pgp: ['no key at all', `${otherPgp.publicKey}\n${pgp.publicKey}`],
+      ssh: ['nonsense', `# of the team\n\n${otherSsh.publicKey}no-touch-required,from="a b" ${ssh.publicKey}`],
+    };
+    for (const key of [pgp, ssh]) {
+      const commit = signedCommit(object('commit', await signers.commit(repository, key)));
+      assert.equal(await verifySignature(commit, keys), key.name);
+    }
+  });
+
+  test('with a key that has expired, or was revoked, is not trusted', async () => {
+    const expiring = await signers.pgp('ed25519', 'seconds=2');
+    const revoked = await signers.pgp();
+    const byExpiring = signedCommit(object('commit', await signers.commit(repository, expiring)));
+    const byRevoked = signedCommit(object('commit', await signers.commit(repository, revoked)));
+    assert.equal(await verifySignature(byRevoked, trust(revoked)), revoked.name);
+    const end = Date.now() + 60_000;
+    const isTrusted = () =>
+      verifySignature(byExpiring, trust(expiring)).then(
+        () => true,
+        () => false,
+      );
+    while (await isTrusted()) assert.ok(Date.now() < end, 'the key expires');
+    await assert.rejects(verifySignature(byExpiring, trust(expiring)), { message: /expired/ });
+
+    await signers.gpg(['--import'], signers.revocation(revoked));
+    const publicKey = await signers.gpg(['--armor', '--export', revoked.name]);
+    await assert.rejects(verifySignature(byRevoked, { pgp: [publicKey], ssh: [] }), { message: /revoked/ });
+  });
+
+  test('needs keys of its own sort', async () => {
+    const [pgp, ssh] = [await signers.pgp(), await signers.ssh()];
+    const byPgp = signedCommit(object('commit', await signers.commit(repository, pgp)));
+    const bySsh = signedCommit(object('commit', await signers.commit(repository, ssh)));
+    await assert.rejects(verifySignature(byPgp, trust(ssh)), { message: /no PGP public keys found.*\.asc/ });
+    await assert.rejects(verifySignature(bySsh, trust(pgp)), { message: /no SSH public keys found.*\.sshpub/ });
+    await assert.rejects(verifySignature(byPgp, { pgp: ['x'], ssh: [] }), {
+      message: /unable to read armored key ring/,
+    });
+    await assert.rejects(verifySignature(bySsh, { pgp: [], ssh: ['ssh-ed25519 AAAA'] }), {
+      message: /unable to parse authorized keys/,
+    });
+  });
+
+  test('for another purpose, or by SHA-1, proves nothing', async () => {
+    const key = await signers.ssh();
+    const commit = signedCommit(object('commit', await signers.commit(repository, key)));
+    const file = key.git
+      .at(-1)!
+      .replace('user.signingkey=', '')
+      .replace(/\.pub$/, '');
+    const sign = (namespace: string) =>
+      execFileSync('ssh-keygen', ['-Y', 'sign', '-q', '-f', file, '-n', namespace], {
+        input: commit.payload,
+        encoding: 'utf8',
+        stdio: ['pipe', 'pipe', 'ignore'],
+      });
+    assert.equal(await verifySignature({ ...commit, signature: sign('git') }, trust(key)), key.name);
+    await assert.rejects(verifySignature({ ...commit, signature: sign('file') }, trust(key)), {
+      message: /namespace "file"/,
+    });
+  });
+});
+
+describe('signatures', () => {
+  const pgp = '-----BEGIN PGP SIGNATURE-----\n\nx\n-----END PGP SIGNATURE-----\n';
+  const header = (name: string, text: string) => `${name} ${text.trimEnd().replaceAll('\n', '\n ')}\n`;
+  const head = 'tree 0123456789012345678901234567890123456789\nauthor a\n';
+
+  test('are taken out of commits byte for byte', () => {
+    const raw = Buffer.from(
+      `${head}${header('gpgsig', pgp)}encoding latin1\n${header('gpgsig-sha256', pgp)}\nmessage\ngpgsig stays\n`,
+    );
+    const { signature, payload } = signedCommit(raw);
+    assert.equal(signature.trim(), pgp.trim());
+    assert.equal(payload.toString(), `${head}encoding latin1\n\nmessage\ngpgsig stays\n`);
+    const latin1 = Buffer.concat([Buffer.from(`${head}\n`), Buffer.from([0xe4, 0x0a, 0x00, 0xff])]);
+    assert.deepEqual(signedCommit(latin1), { signature: '', payload: latin1 });
+  });
+
+  test('are not to be mistaken: two in a commit, and the last one of a tag counts', () => {
+    const twice = Buffer.from(`${head}${header('gpgsig', pgp)}${header('gpgsig', pgp)}\nm\n`);
+    assert.throws(() => signedCommit(twice), { code: 'Corrupt', message: /more than one gpgsig/ });
+    const tag = signedTag(Buffer.from(`object 0\n\nquoted:\n${pgp}end\n${pgp}`));
+    assert.equal(tag.payload.toString(), `object 0\n\nquoted:\n${pgp}end\n`);
+    assert.equal(tag.signature, pgp);
+    assert.equal(signedTag(Buffer.from('object 0\n\nplain\n')).signature, '');
+  });
+
+  const types: [string, string][] = [
+    ['', 'empty'],
+    [pgp, 'openpgp'],
+    ['-----BEGIN SSH SIGNATURE-----\n', 'ssh'],
+    ['-----BEGIN SIGNED MESSAGE-----\n', 'x509'],
+    ['-----BEGIN PGP MESSAGE-----\n', 'unknown'],
+  ];
+  for (const [signature, type] of types)
+    test(`of type ${type}`, async () => {
+      assert.equal(signatureType(signature), type);
+      if (type === 'openpgp' || type === 'ssh') return;
+      await assert.rejects(verifySignature({ signature, payload: Buffer.from('x') }, { pgp: ['x'], ssh: ['x'] }), {
+        message: new RegExp(`unsupported signature type: ${type}`),
+      });
+    });
+
+  test('that are damaged say so', async () => {
+    const armored = (data: Buffer) =>
+      `-----BEGIN SSH SIGNATURE-----\n${data.toString('base64')}\n-----END SSH SIGNATURE-----`;
+    const damaged = [
+      '-----BEGIN SSH SIGNATURE-----\nAA',
+      armored(Buffer.from('x')),
+      armored(Buffer.from('SSHSIG\0\0\0\x09')),
+    ];
+    for (const signature of damaged)
+      await assert.rejects(verifySignature({ signature, payload: Buffer.from('x') }, { pgp: [], ssh: [''] }), {
+        code: 'InvalidSignature',
+      });
+    await assert.rejects(verifySignature({ signature: pgp, payload: Buffer.from('x') }, { pgp: ['x'], ssh: [] }), {
+      code: 'InvalidSignature',
+    });
+  });
+});
