@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { awsPorts } from '../shared/aws/aws-ports.ts';
+import { cloudEnvironment } from '../shared/ports/cloud.ts';
 import type { Ports } from '../shared/ports/ports.ts';
 
 const url = z.url({ protocol: /^https?$/ });
@@ -57,7 +58,7 @@ function compose(env: NodeJS.ProcessEnv): Ports {
   if (!config.success) throw new Error(`the environment is not as it should be:\n${z.prettifyError(config.error)}`);
   const { data } = config;
   ownTemporary();
-  return awsPorts({
+  const own = awsPorts({
     name: data.SLUICE_NAME,
     bucket: data.SLUICE_BUCKET,
     table: data.SLUICE_TABLE,
@@ -73,4 +74,5 @@ function compose(env: NodeJS.ProcessEnv): Ports {
     level: data.SLUICE_LOG_LEVEL,
     clusterRequests: data.SLUICE_CLUSTER_REQUESTS,
   });
+  return { ...own, cloud: cloudEnvironment(env) };
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { localPorts } from '../shared/local/local-ports.ts';
+import { cloudEnvironment } from '../shared/ports/cloud.ts';
 import type { Ports } from '../shared/ports/ports.ts';
 
 const Config = z.object({
@@ -36,5 +37,5 @@ function compose(env: NodeJS.ProcessEnv): Ports {
     SLUICE_CLUSTER_REQUESTS: clusterRequests,
     SLUICE_LOG_LEVEL: level,
   } = config.data;
-  return localPorts({ dir, publicUrl, level, clusterRequests });
+  return { ...localPorts({ dir, publicUrl, level, clusterRequests }), cloud: cloudEnvironment(env) };
 }
