@@ -1,3 +1,7 @@
+import { NetworkError } from '../network/errors.ts';
+
+export { foreignText } from '../network/errors.ts';
+
 /** What went wrong with a repository, in words that a condition's reason can carry. */
 export type GitErrorCode =
   /** The URL is not one this client can fetch from. */
@@ -20,6 +24,12 @@ export type GitErrorCode =
   /** The host resolves to an address that is never fetched from (link-local, metadata services). */
   | 'AddressRefused'
   | 'RedirectRefused'
+  /** The proxy cannot be used, or does not connect us. */
+  | 'ProxyFailed'
+  /** The private key for SSH, or the list of known hosts, cannot be read. */
+  | 'InvalidIdentity'
+  /** The SSH server's host key is not known, or not the one that is known. */
+  | 'HostKeyRefused'
   /** The server answered, but not in the Git protocol. */
   | 'NotGit'
   /** Static files without the smart protocol. */
@@ -44,9 +54,16 @@ export class GitError extends Error {
   }
 }
 
-/** Text of a server, fit for a condition or a log: no control characters, bounded. */
-export function foreignText(text: string, limit = 300): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
-  const clean = text.replace(/[\u0000-\u0020\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]+/g, ' ').trim();
-  return clean.length > limit ? `${clean.slice(0, limit)}…` : clean;
+/** What went wrong on the way to `where`, as this room's error. What an aborted signal gave as its reason stays as it is. */
+export function gitError(error: unknown, where: string): Error {
+  if (error instanceof GitError) return error;
+  if (error instanceof NetworkError) {
+    const advice = error.code === 'AddressRefused' ? ': correct spec.url' : '';
+    return new GitError(error.code, error.message + advice, { cause: error });
+  }
+  if (!(error instanceof Error)) return new GitError('Unreachable', `cannot reach ${where}: ${String(error)}`);
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  if (code.startsWith('Z_') || code === 'ERR_TRAILING_JUNK_AFTER_STREAM_END')
+    return new GitError('Corrupt', `${where} sent gzip data that does not inflate: ${error.message}`, { cause: error });
+  return error;
 }

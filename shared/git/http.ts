@@ -1,26 +1,15 @@
-import http from 'node:http';
-import https from 'node:https';
 import type { Readable } from 'node:stream';
 import zlib from 'node:zlib';
-import { AddressRefused, type AddressRules, checkHost, guardedLookup } from '../network/address.ts';
-import { foreignText, GitError } from './errors.ts';
-import { authorization, type GitAuth, secureContext } from './tls.ts';
+import { type HttpAnswer, HttpClient } from '../network/http.ts';
+import { authorization, type GitAuth } from './auth.ts';
+import { foreignText, GitError, gitError } from './errors.ts';
+import type { Answer, Transport, TransportAccess } from './transport.ts';
 
 const maxRedirects = 5;
 const userAgent = 'git/sluice';
 
-/**
- * Connections are kept for the next reconcile of a warm process. Idle sockets do not keep a process alive; servers close
- * them when they like, which is why a request that met a closed one is sent again.
- */
-const agentOptions = { keepAlive: true, keepAliveMsecs: 30_000, maxSockets: 64, timeout: 60_000 };
-const plainAgent = new http.Agent(agentOptions);
-const tlsAgent = new https.Agent(agentOptions);
-
-export interface HttpAnswer {
-  headers: http.IncomingHttpHeaders;
-  body: AsyncIterable<Buffer>;
-}
+/** Asks for protocol 2; servers that do not know it ignore the header. */
+const protocolHeader = { 'git-protocol': 'version=2' };
 
 interface Request {
   method: 'GET' | 'POST';
@@ -31,78 +20,83 @@ interface Request {
 
 /**
  * HTTP towards one repository. The first request may be redirected (as git's http.followRedirects=initial), which moves
- * the base of all that follow; credentials stay with the host they were given for.
+ * the base of all that follow; credentials and the client certificate stay with the host they were given for.
  */
-export class HttpSession {
-  /** The URL without credentials, for messages. */
+export class HttpTransport implements Transport {
   readonly display: string;
   readonly #origin: URL;
-  readonly #signal: AbortSignal;
   readonly #authorization: string | undefined;
-  /** With the Secret's authority and client certificate; and, for hosts we are redirected to, the authority alone. */
-  readonly #privateAgent: https.Agent | undefined;
-  readonly #strangerAgent: https.Agent | undefined;
-  readonly #rules: AddressRules;
+  readonly #client: HttpClient;
   #base: URL;
 
-  constructor(url: string, auth: GitAuth, signal: AbortSignal, rules: AddressRules = {}) {
-    const parsed = parseUrl(url);
-    this.#authorization = authorization(auth, parsed);
-    parsed.username = '';
-    parsed.password = '';
-    parsed.hash = '';
-    parsed.pathname = parsed.pathname.replace(/\/+$/, '');
+  /** Throws GitError InvalidUrl or InvalidCredentials. */
+  constructor(url: URL, auth: GitAuth, access: TransportAccess) {
+    this.#authorization = authorization(auth, url);
+    const base = new URL(url);
+    base.username = '';
+    base.password = '';
+    base.hash = '';
+    base.pathname = base.pathname.replace(/\/+$/, '');
     // A query can hold a token.
-    this.display = parsed.search ? `${parsed.origin}${parsed.pathname}?…` : parsed.href;
-    this.#origin = parsed;
-    this.#base = parsed;
-    this.#signal = signal;
-    this.#rules = rules;
-    this.#privateAgent = privateAgent(auth);
-    this.#strangerAgent = privateAgent({ ca: auth.ca });
+    this.display = base.search ? `${base.origin}${base.pathname}?…` : base.href;
+    this.#origin = base;
+    this.#base = base;
+    const { ca, clientCert, clientKey } = auth;
+    try {
+      this.#client = new HttpClient({ tls: { ca, clientCert, clientKey }, ...access });
+    } catch (error) {
+      throw gitError(error, this.display);
+    }
   }
 
   /** GET of the references' advertisement; redirects are followed. */
-  async discover(headers: Record<string, string>): Promise<HttpAnswer> {
+  async discover(): Promise<Answer> {
     let url = endpoint(this.#base, '/info/refs', 'service=git-upload-pack');
     for (let hop = 0; hop <= maxRedirects; hop++) {
-      const answer = await this.#send({ method: 'GET', url, headers });
-      const status = answer.statusCode ?? 0;
-      if (status < 300 || status >= 400 || status === 304) return this.#accept(answer);
-      answer.destroy();
-      url = this.#redirected(url, answer.headers.location);
-      this.#base = repositoryOf(url);
+      const answer = await this.#send({ method: 'GET', url, headers: protocolHeader });
+      const { status } = answer;
+      if (status >= 300 && status < 400 && status !== 304) {
+        answer.body.destroy();
+        url = this.#redirected(url, answer.headers.location);
+        this.#base = repositoryOf(url);
+        continue;
+      }
+      const body = await this.#accept(answer);
+      if (mediaType(answer) !== 'application/x-git-upload-pack-advertisement') await this.#refuse(answer, body);
+      return body;
     }
     throw new GitError('RedirectRefused', `${this.display} redirects more than ${maxRedirects} times`);
   }
 
   /** POST of a command to git-upload-pack. */
-  async command(body: string, headers: Record<string, string>): Promise<HttpAnswer> {
+  async command(body: string, version: 0 | 1 | 2): Promise<Answer> {
+    const type = 'application/x-git-upload-pack-result';
     const answer = await this.#send({
       method: 'POST',
       url: endpoint(this.#base, '/git-upload-pack'),
       headers: {
         'content-type': 'application/x-git-upload-pack-request',
-        accept: 'application/x-git-upload-pack-result',
-        ...headers,
+        accept: type,
+        ...(version === 2 ? protocolHeader : {}),
       },
       body,
     });
-    const status = answer.statusCode ?? 0;
-    if (status >= 300 && status < 400) {
-      answer.destroy();
+    if (answer.status >= 300 && answer.status < 400) {
+      answer.body.destroy();
       throw new GitError(
         'RedirectRefused',
         `${this.display} redirects a command of the Git protocol; only the first request may be redirected: correct spec.url`,
       );
     }
-    return this.#accept(answer);
+    const accepted = await this.#accept(answer);
+    if (mediaType(answer) === type) return accepted;
+    answer.body.destroy();
+    throw this.#notGit(answer);
   }
 
   /** Ends the connections that are not shared. */
   close(): void {
-    this.#privateAgent?.destroy();
-    this.#strangerAgent?.destroy();
+    this.#client.close();
   }
 
   #redirected(from: URL, location: string | undefined): URL {
@@ -127,50 +121,40 @@ export class HttpSession {
     return url.hostname === hostname && protocol === 'http:' && !port && url.protocol === 'https:' && !url.port;
   }
 
-  async #send(request: Request, retried = false): Promise<http.IncomingMessage> {
-    this.#signal.throwIfAborted();
-    try {
-      checkHost(request.url.hostname, this.#rules);
-    } catch (error) {
-      throw networkError(error, this.display, this.#signal);
-    }
+  async #send({ headers, ...request }: Request): Promise<HttpAnswer> {
     const trusted = this.#trusts(request.url);
-    const secure = request.url.protocol === 'https:';
-    const agent = secure ? ((trusted ? this.#privateAgent : this.#strangerAgent) ?? tlsAgent) : plainAgent;
-    const options: https.RequestOptions = {
-      method: request.method,
-      agent,
-      signal: this.#signal,
-      lookup: guardedLookup(this.#rules),
-      headers: {
-        'user-agent': userAgent,
-        'accept-encoding': 'gzip',
-        ...(trusted && this.#authorization ? { authorization: this.#authorization } : {}),
-        ...(request.body === undefined ? {} : { 'content-length': String(Buffer.byteLength(request.body)) }),
-        ...request.headers,
-      },
-    };
-    return new Promise((resolve, reject) => {
-      const outgoing = (secure ? https : http).request(request.url, options, resolve);
-      outgoing.on('error', error => {
-        const stale = outgoing.reusedSocket && !retried && 'code' in error && error.code === 'ECONNRESET';
-        if (stale && !this.#signal.aborted) this.#send(request, true).then(resolve, reject);
-        else reject(networkError(error, this.display, this.#signal));
+    try {
+      return await this.#client.send({
+        ...request,
+        redirects: 0,
+        stranger: !trusted,
+        headers: {
+          'user-agent': userAgent,
+          'accept-encoding': 'gzip',
+          ...(trusted && this.#authorization ? { authorization: this.#authorization } : {}),
+          ...headers,
+        },
       });
-      outgoing.end(request.body);
-    });
+    } catch (error) {
+      throw gitError(error, this.display);
+    }
   }
 
-  async #accept(answer: http.IncomingMessage): Promise<HttpAnswer> {
-    if (answer.statusCode !== 200) throw await this.#statusError(answer);
-    return { headers: answer.headers, body: this.#decoded(answer) };
+  async #accept(answer: HttpAnswer): Promise<Answer> {
+    if (answer.status !== 200) throw await this.#statusError(answer);
+    return this.#decoded(answer);
   }
 
-  async #statusError(answer: http.IncomingMessage): Promise<GitError> {
-    const status = answer.statusCode ?? 0;
+  async #statusError(answer: HttpAnswer): Promise<GitError> {
+    const { status } = answer;
     const said = await shortText(answer, this.#decoded(answer));
     const detail = `answered ${status}${said ? ` (“${said}”)` : ''}`;
-    if (status === 401 || status === 407) {
+    if (status === 407)
+      return new GitError(
+        'ProxyFailed',
+        `the proxy ${detail} for ${this.display}: check username and password in the Secret of spec.proxySecretRef`,
+      );
+    if (status === 401) {
       const advice = this.#authorization
         ? 'the credentials were refused'
         : 'it asks for credentials: set spec.secretRef';
@@ -186,42 +170,50 @@ export class HttpSession {
     return new GitError('ServerError', `${this.display} ${detail}`);
   }
 
-  async *#decoded(answer: http.IncomingMessage): AsyncGenerator<Buffer> {
-    const gzipped = /^(x-)?gzip$/i.test(answer.headers['content-encoding'] ?? '');
-    let stream: Readable = answer;
-    if (gzipped) {
+  async *#decoded(answer: HttpAnswer): AsyncGenerator<Buffer> {
+    const { body } = answer;
+    let stream: Readable = body;
+    if (/^(x-)?gzip$/i.test(answer.headers['content-encoding'] ?? '')) {
       const gunzip = zlib.createGunzip();
-      answer.on('error', error => gunzip.destroy(error));
-      stream = answer.pipe(gunzip);
+      body.on('error', error => gunzip.destroy(error));
+      stream = body.pipe(gunzip);
     }
     try {
       for await (const chunk of stream) yield chunk;
     } catch (error) {
-      throw networkError(error, this.display, this.#signal);
+      throw gitError(error, this.display);
     } finally {
-      // An answer that was read to its end gives its connection back; one that was not must not be waited for.
-      if (!answer.complete) answer.destroy();
+      body.destroy();
     }
   }
-}
 
-function privateAgent(auth: GitAuth): https.Agent | undefined {
-  const context = secureContext(auth);
-  return context && new https.Agent({ ...agentOptions, secureContext: context });
-}
+  /** Says what else the server may be. */
+  async #refuse(answer: HttpAnswer, body: Answer): Promise<never> {
+    let start = '';
+    for await (const chunk of body) {
+      start = chunk.toString('latin1', 0, 64);
+      break;
+    }
+    if (/^[0-9a-f]{40}\t/.test(start))
+      throw new GitError(
+        'DumbServer',
+        `${this.display} serves a repository as plain files; a server with Git's smart protocol is needed`,
+      );
+    throw this.#notGit(answer);
+  }
 
-function parseUrl(url: string): URL {
-  const parsed = URL.parse(url);
-  if (!parsed || (parsed.protocol !== 'http:' && parsed.protocol !== 'https:')) {
-    const scheme = /^[a-z][a-z0-9+.-]*(?=:\/\/)/i.exec(url)?.[0];
-    throw new GitError(
-      'InvalidUrl',
-      scheme
-        ? `cannot fetch over ${foreignText(scheme, 20)}: spec.url must begin with https:// or http://`
-        : 'spec.url is not a URL: write https://host/path',
+  #notGit(answer: HttpAnswer): GitError {
+    const actual = foreignText(mediaType(answer), 80);
+    return new GitError(
+      'NotGit',
+      `${this.display} is not a Git repository: it answers with ${actual || 'data of no type'}, not with Git's protocol; correct spec.url`,
     );
   }
-  return parsed;
+}
+
+function mediaType(answer: HttpAnswer): string {
+  const header = answer.headers['content-type'] ?? '';
+  return header.split(';')[0]!.trim().toLowerCase();
 }
 
 function endpoint(base: URL, suffix: string, query?: string): URL {
@@ -239,9 +231,9 @@ function repositoryOf(url: URL): URL {
   return base;
 }
 
-async function shortText(answer: http.IncomingMessage, body: AsyncIterable<Buffer>): Promise<string> {
+async function shortText(answer: HttpAnswer, body: Answer): Promise<string> {
   if (!/^text\/plain/i.test(answer.headers['content-type'] ?? '')) {
-    answer.destroy();
+    answer.body.destroy();
     return '';
   }
   const parts: Buffer[] = [];
@@ -256,28 +248,4 @@ async function shortText(answer: http.IncomingMessage, body: AsyncIterable<Buffe
     // The status says enough.
   }
   return foreignText(Buffer.concat(parts).toString(), 200);
-}
-
-/** Turns what sockets throw into the room's error. */
-function networkError(error: unknown, where: string, signal: AbortSignal): Error {
-  if (signal.aborted && signal.reason instanceof GitError) return signal.reason;
-  if (signal.aborted) return new GitError('Canceled', `fetching ${where} was canceled`, { cause: signal.reason });
-  if (error instanceof GitError) return error;
-  const causes = error instanceof AggregateError && error.errors.length > 0 ? error.errors : [error];
-  const messages = causes.map(cause => (cause instanceof Error ? cause.message : String(cause)));
-  const refused = causes.find(cause => cause instanceof AddressRefused);
-  if (refused) return new GitError('AddressRefused', `${refused.message}: correct spec.url`, { cause: refused });
-  const code = codeOf(causes[0]);
-  if (/CERT|SSL|TLS|ERR_OSSL|EPROTO|SIGNATURE|ISSUER|HOSTNAME/.test(code))
-    return new GitError('TlsFailed', `${where}: ${messages[0]} (a private authority goes into the Secret's ca.crt)`, {
-      cause: error,
-    });
-  if (code.startsWith('Z_') || code === 'ERR_TRAILING_JUNK_AFTER_STREAM_END')
-    return new GitError('Corrupt', `${where} sent gzip data that does not inflate: ${messages[0]}`, { cause: error });
-  return new GitError('Unreachable', `cannot reach ${where}: ${[...new Set(messages)].join('; ')}`, { cause: error });
-}
-
-function codeOf(error: unknown): string {
-  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
-  return '';
 }

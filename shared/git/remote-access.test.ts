@@ -90,7 +90,11 @@ test('refuses credentials that cannot be meant', () => {
       code: 'InvalidCredentials',
       message,
     });
-  for (const url of ['ssh://git@example.com/a', 'git@example.com:a', 'file:///etc', ''])
+  assert.throws(() => connectRemote('ssh://git@example.com/a', { timeoutMs: 1000 }), {
+    code: 'InvalidCredentials',
+    message: /identity.*known_hosts/,
+  });
+  for (const url of ['git://example.com/a', 'git@example.com:a', 'ssh://example.com', 'ssh://h/a%0ab', 'file:///etc', ''])
     assert.throws(() => connectRemote(url, { timeoutMs: 1000 }), { code: 'InvalidUrl' }, url);
 });
 

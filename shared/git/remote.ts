@@ -1,7 +1,7 @@
-import type { AddressRules } from '../network/address.ts';
-import { GitError } from './errors.ts';
+import type { GitAuth } from './auth.ts';
+import { foreignText, GitError } from './errors.ts';
 import { ancestryCommand, canFilter, type FetchRequest, fetchCommand, readAncestry, readFetchAnswer } from './fetch.ts';
-import { type HttpAnswer, HttpSession } from './http.ts';
+import { HttpTransport } from './http.ts';
 import { defaultLimits, type GitLimits } from './limits.ts';
 import { Pack } from './pack.ts';
 import { PacketReader } from './pkt-line.ts';
@@ -16,24 +16,22 @@ import {
   readRefs,
 } from './refs.ts';
 import { openSnapshot, peelCommit, type Snapshot } from './snapshot.ts';
-import type { GitAuth } from './tls.ts';
+import { SshTransport } from './ssh.ts';
+import type { Transport, TransportAccess } from './transport.ts';
 
+export type { GitAuth, SshAuth } from './auth.ts';
 export type { GitErrorCode } from './errors.ts';
 export { GitError } from './errors.ts';
 export type { GitLimits } from './limits.ts';
 export type { Commit, EntryMode, Person } from './objects.ts';
 export type { RemoteRef, RemoteRefs } from './refs.ts';
-export type { Snapshot, TreeEntry } from './snapshot.ts';
-export type { GitAuth } from './tls.ts';
+export type { Snapshot, Tag, TreeEntry } from './snapshot.ts';
 
-export interface RemoteOptions {
+export interface RemoteOptions extends TransportAccess {
   auth?: GitAuth;
   /** For everything that is done over the connection, from now to {@link GitRemote.close}. */
   timeoutMs: number;
-  signal?: AbortSignal;
   limits?: Partial<GitLimits>;
-  /** What may not be connected to. */
-  rules?: AddressRules;
 }
 
 /** A repository on a server. Every method throws GitError. */
@@ -65,7 +63,7 @@ const searchDepths = [64, 1024, 16384, undefined];
 
 class SmartRemote implements GitRemote {
   readonly url: string;
-  readonly #session: HttpSession;
+  readonly #transport: Transport;
   readonly #limits: GitLimits;
   readonly #signal: AbortSignal;
   readonly #timer: NodeJS.Timeout;
@@ -73,11 +71,11 @@ class SmartRemote implements GitRemote {
   /** References seen, by name. */
   readonly #seen = new Map<string, RemoteRef>();
 
-  constructor(url: string, { auth, timeoutMs, signal, limits, rules }: RemoteOptions) {
+  constructor(url: string, { auth, timeoutMs, signal, limits, proxy, rules }: RemoteOptions) {
     const deadline = new AbortController();
     this.#signal = signal ? AbortSignal.any([signal, deadline.signal]) : deadline.signal;
-    this.#session = new HttpSession(url, auth ?? {}, this.#signal, rules);
-    this.url = this.#session.display;
+    this.#transport = openTransport(url, auth ?? {}, { proxy, rules, signal: this.#signal });
+    this.url = this.#transport.display;
     this.#limits = { ...defaultLimits, ...limits };
     const message = `fetching ${this.url} took longer than ${timeoutMs / 1000}s; raise spec.timeout if the repository is large`;
     this.#timer = setTimeout(() => deadline.abort(new GitError('Timeout', message)), timeoutMs);
@@ -85,7 +83,7 @@ class SmartRemote implements GitRemote {
 
   async close(): Promise<void> {
     clearTimeout(this.#timer);
-    this.#session.close();
+    this.#transport.close();
   }
 
   async listRefs(prefixes: string[] = []): Promise<RemoteRefs> {
@@ -110,7 +108,8 @@ class SmartRemote implements GitRemote {
     return this.#guard(async () => {
       const tip = refName === undefined ? undefined : await this.#tip(refName);
       // Servers of protocol 0 give what they list only: an annotated tag itself, not what it leads to.
-      if (tip && (tip.oid === oid || tip.peeled === oid)) return this.#snapshot({ wants: [tip.oid], depth: 1 }, oid);
+      if (tip && (tip.oid === oid || tip.peeled === oid))
+        return this.#snapshot({ wants: [tip.oid], depth: 1 }, tip.oid);
       if (tip && !(await this.#provedAncestor(tip, oid))) return this.#searchSnapshot(tip, oid);
       try {
         return await this.#snapshot({ wants: [oid], depth: 1 }, oid);
@@ -228,9 +227,8 @@ class SmartRemote implements GitRemote {
 
   async #command(body: string, what: string, limit?: number): Promise<{ reader: PacketReader }> {
     const { version } = await this.#advertisement();
-    const answer = await this.#session.command(body, version === 2 ? protocolHeader : {});
-    this.#requireType(answer, 'application/x-git-upload-pack-result');
-    return { reader: new PacketReader(answer.body, `${what} from ${this.url}`, limit) };
+    const answer = await this.#transport.command(body, version);
+    return { reader: new PacketReader(answer, `${what} from ${this.url}`, limit) };
   }
 
   #advertisement(): Promise<Advertisement> {
@@ -239,39 +237,12 @@ class SmartRemote implements GitRemote {
   }
 
   async #discover(): Promise<Advertisement> {
-    const answer = await this.#session.discover(protocolHeader);
-    if (mediaType(answer) !== 'application/x-git-upload-pack-advertisement') await this.#refuse(answer);
-    const reader = new PacketReader(answer.body, `the list of references from ${this.url}`, this.#limits.refsBytes);
+    const answer = await this.#transport.discover();
+    const reader = new PacketReader(answer, `the list of references from ${this.url}`, this.#limits.refsBytes);
     const server = await readAdvertisement(reader, this.url);
     checkObjectFormat(server.capabilities, this.url);
     await reader.drain();
     return server;
-  }
-
-  /** Says what else the server may be. */
-  async #refuse(answer: HttpAnswer): Promise<never> {
-    const body = answer.body[Symbol.asyncIterator]();
-    const first = await body.next();
-    await body.return?.();
-    const start = first.done ? '' : first.value.toString('latin1', 0, 64);
-    if (/^[0-9a-f]{40}\t/.test(start))
-      throw new GitError(
-        'DumbServer',
-        `${this.url} serves a repository as plain files; a server with Git's smart protocol is needed`,
-      );
-    throw this.#notGit(answer);
-  }
-
-  #requireType(answer: HttpAnswer, type: string): void {
-    if (mediaType(answer) !== type) throw this.#notGit(answer);
-  }
-
-  #notGit(answer: HttpAnswer): GitError {
-    const actual = mediaType(answer);
-    return new GitError(
-      'NotGit',
-      `${this.url} is not a Git repository: it answers with ${actual || 'data of no type'}, not with Git's protocol; correct spec.url`,
-    );
   }
 
   /** Whatever breaks because of the deadline or the caller's signal is told as that. */
@@ -287,10 +258,15 @@ class SmartRemote implements GitRemote {
   }
 }
 
-/** Asks for protocol 2; servers that do not know it ignore the header. */
-const protocolHeader = { 'git-protocol': 'version=2' };
-
-function mediaType(answer: HttpAnswer): string {
-  const header = answer.headers['content-type'] ?? '';
-  return header.split(';')[0]!.trim().toLowerCase();
+function openTransport(address: string, auth: GitAuth, access: TransportAccess): Transport {
+  const url = URL.parse(address);
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return new HttpTransport(url, auth, access);
+  if (url?.protocol === 'ssh:') return new SshTransport(url, auth.ssh, access);
+  const scheme = /^[a-z][a-z0-9+.-]*(?=:\/\/)/i.exec(address)?.[0];
+  throw new GitError(
+    'InvalidUrl',
+    scheme
+      ? `cannot fetch over ${foreignText(scheme, 20)}: spec.url must begin with https://, http:// or ssh://`
+      : 'spec.url is not a URL: write https://host/path',
+  );
 }

@@ -11,6 +11,8 @@ export type NetworkErrorCode =
   /** The host is, or resolves to, an address that is never connected to. */
   | 'AddressRefused'
   | 'RedirectRefused'
+  /** The proxy cannot be used, or does not connect us. */
+  | 'ProxyFailed'
   /** More bytes than the caller allows. */
   | 'TooLarge'
   /** Nothing came for as long as is waited. */
@@ -51,7 +53,15 @@ export function networkError(error: unknown, where: string, signal?: AbortSignal
   const messages = causes.map(cause => (cause instanceof Error ? cause.message : String(cause)));
   const refused = causes.find(cause => codeOf(cause) === 'AddressRefused');
   if (refused) return new NetworkError('AddressRefused', messageOf(refused), { cause: refused });
+  const own = causes.find(cause => cause instanceof NetworkError);
+  if (own) return own;
   const code = codeOf(causes[0]);
+  if (code === 'ERR_PROXY_TUNNEL' || code === 'ERR_PROXY_INVALID_CONFIG')
+    return new NetworkError(
+      'ProxyFailed',
+      `cannot reach ${where} through the proxy: ${foreignText(messages[0] ?? '')}; check the Secret of spec.proxySecretRef`,
+      { cause: error },
+    );
   if (/CERT|SSL|TLS|ERR_OSSL|EPROTO|SIGNATURE|ISSUER|HOSTNAME/.test(code))
     return new NetworkError(
       'TlsFailed',

@@ -24,8 +24,13 @@ export interface HttpRequest {
   url: URL | string;
   headers?: Record<string, string>;
   body?: string | Buffer;
-  /** How many redirects are followed, for GET and HEAD; 5 when absent. `Authorization` and cookies stay with their host. */
+  /**
+   * How many redirects are followed, for GET and HEAD; 5 when absent. `Authorization`, cookies and the client certificate
+   * stay with their host.
+   */
   redirects?: number;
+  /** True for a host that the client certificate is not meant for. */
+  stranger?: boolean;
 }
 
 export interface HttpAnswer {
@@ -44,11 +49,16 @@ export interface HttpAnswer {
 export class HttpClient {
   readonly #access: HttpAccess;
   readonly #agents: Agents;
+  /** For hosts that requests are redirected to: with our authorities, and without our certificate. */
+  readonly #strangers: Agents;
 
   /** Throws NetworkError InvalidCredentials when the certificates or the proxy's address cannot be used. */
   constructor(access: HttpAccess = {}) {
     this.#access = access;
-    this.#agents = agentsFor(access.tls ?? {}, access.proxy, access.rules ?? {});
+    const { tls = {}, proxy, rules = {} } = access;
+    this.#agents = agentsFor(tls, proxy, rules);
+    const { clientCert, clientKey: _, ...others } = tls;
+    this.#strangers = clientCert?.length ? agentsFor(others, proxy, rules) : this.#agents;
   }
 
   /** Sends one request. Any status is an answer. Throws NetworkError, or what the signal was aborted with. */
@@ -56,17 +66,20 @@ export class HttpClient {
     let url = parseHttpUrl(request.url);
     const method = request.method ?? 'GET';
     const hops = method === 'GET' || method === 'HEAD' ? (request.redirects ?? 5) : 0;
-    let headers = request.headers ?? {};
+    let { headers = {}, stranger = false } = request;
     for (let hop = 0; ; hop++) {
-      const answer = await this.#once(url, { ...request, method, headers });
+      const answer = await this.#once(url, { ...request, method, headers, stranger });
       const status = answer.statusCode ?? 0;
       const location = answer.headers.location;
       if (status < 300 || status >= 400 || status === 304 || location === undefined || hops === 0)
-        return { status, headers: answer.headers, url, body: this.#body(answer, url) };
+        return { status, headers: answer.headers, url, body: new Body(answer, shown(url), this.#access.signal) };
       answer.destroy();
       if (hop >= hops) throw new NetworkError('RedirectRefused', `${shown(url)} redirects more than ${hops} times`);
       const next = redirected(url, location);
-      if (next.origin !== url.origin) headers = withoutCredentials(headers);
+      if (next.origin !== url.origin) {
+        headers = withoutCredentials(headers);
+        stranger = true;
+      }
       url = next;
     }
   }
@@ -77,9 +90,19 @@ export class HttpClient {
     return { ...answer, body: await readAll(body, limit, shown(answer.url)) };
   }
 
+  /**
+   * A client of the same proxy, rules and signal that trusts and shows none of the user's certificates: for servers that he
+   * did not choose. `signal` ends its requests, too. To be closed.
+   */
+  withoutCertificates(signal?: AbortSignal): HttpClient {
+    const signals = [this.#access.signal, signal].filter(one => one !== undefined);
+    return new HttpClient({ ...this.#access, tls: undefined, signal: AbortSignal.any(signals) });
+  }
+
   /** Ends connections of this client's own. */
   close(): void {
     this.#agents.close();
+    this.#strangers.close();
   }
 
   async #once(url: URL, request: HttpRequest, retried = false): Promise<http.IncomingMessage> {
@@ -93,9 +116,10 @@ export class HttpClient {
     }
     const secure = url.protocol === 'https:';
     const { body } = request;
+    const agents = request.stranger ? this.#strangers : this.#agents;
     const options: https.RequestOptions = {
       method: request.method,
-      agent: secure ? this.#agents.https : this.#agents.http,
+      agent: secure ? agents.https : agents.http,
       ...(signal ? { signal } : {}),
       ...(this.#access.proxy ? {} : { lookup: guardedLookup(rules) }),
       headers: {
@@ -114,21 +138,30 @@ export class HttpClient {
       outgoing.end(body);
     });
   }
-
-  /** The answer's stream, whose errors are told as the room's. */
-  #body(answer: http.IncomingMessage, url: URL): Readable {
-    return Readable.from(told(answer, shown(url), this.#access.signal), { objectMode: false });
-  }
 }
 
-async function* told(answer: http.IncomingMessage, where: string, signal?: AbortSignal): AsyncGenerator<Buffer> {
-  try {
-    for await (const chunk of answer) yield chunk;
-  } catch (error) {
-    throw networkError(error, where, signal);
-  } finally {
-    // An answer that was read to its end gives its connection back; one that was not must not be waited for.
-    if (!answer.complete) answer.destroy();
+/** An answer's stream, whose errors are told as the room's. */
+class Body extends Readable {
+  readonly #answer: http.IncomingMessage;
+
+  constructor(answer: http.IncomingMessage, where: string, signal: AbortSignal | undefined) {
+    super();
+    this.#answer = answer;
+    answer.on('data', chunk => this.push(chunk) || answer.pause());
+    answer.on('end', () => this.push(null));
+    answer.on('error', error => this.destroy(networkError(error, where, signal)));
+    answer.pause();
+  }
+
+  override _read(): void {
+    this.#answer.resume();
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    // What came whole gives its connection back; what did not must not be waited for.
+    if (this.#answer.complete) this.#answer.resume();
+    else this.#answer.destroy();
+    done(error);
   }
 }
 

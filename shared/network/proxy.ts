@@ -1,17 +1,12 @@
 import http from 'node:http';
 import https from 'node:https';
-import { SocksProxyAgent } from 'socks-proxy-agent';
+import type { Duplex } from 'node:stream';
 import { type AddressRules, checkHost, guardedLookup } from './address.ts';
-import { NetworkError } from './errors.ts';
+import { type ProxySettings, proxyUrl } from './proxy-url.ts';
+import { openSocket } from './socket.ts';
 import { secureContext, type TlsMaterial } from './tls.ts';
 
-/** A proxy, as the Secret of spec.proxySecretRef names it. */
-export interface ProxySettings {
-  /** http://, https:// or socks5://host[:port], without credentials. */
-  address: string;
-  username?: string | undefined;
-  password?: string | undefined;
-}
+export type { ProxySettings } from './proxy-url.ts';
 
 /**
  * Connections are kept for the next reconcile of a warm process. Idle sockets do not keep a process alive; servers close
@@ -53,22 +48,6 @@ export function agentsFor(tls: TlsMaterial, proxy: ProxySettings | undefined, ru
   return { ...made, close };
 }
 
-/** As Flux's limit on the length of a proxy's address. */
-const maxAddress = 2048;
-
-/** The proxy's address as a URL with its credentials. Throws NetworkError InvalidCredentials. */
-export function proxyUrl({ address, username, password }: ProxySettings): URL {
-  const url = address.length > maxAddress ? null : URL.parse(address);
-  if (!url?.hostname || !['http:', 'https:', 'socks5:'].includes(url.protocol))
-    throw new NetworkError(
-      'InvalidCredentials',
-      "the proxy's address must be http://, https:// or socks5://host[:port]; correct `address` in the Secret of spec.proxySecretRef",
-    );
-  if (username) url.username = encodeURIComponent(username);
-  if (password) url.password = encodeURIComponent(password);
-  return url;
-}
-
 function proxied(
   proxy: ProxySettings,
   secure: https.AgentOptions,
@@ -76,12 +55,8 @@ function proxied(
 ): { http: http.Agent; https: https.Agent } {
   const url = proxyUrl(proxy);
   checkHost(url.hostname, rules);
-  if (url.protocol === 'socks5:') {
-    // The proxy resolves the names, as with Go's client: they may mean something only where it stands.
-    const socks = new URL(url.href.replace(/^socks5:/, 'socks5h:'));
-    const agent = new SocksProxyAgent(socks, secure);
-    return { http: agent, https: agent as unknown as https.Agent };
-  }
+  if (url.protocol === 'socks5:')
+    return { http: new SocksAgent(agentOptions, proxy, rules), https: new SecureSocksAgent(secure, proxy, rules) };
   const proxyEnv = { HTTP_PROXY: url.href, HTTPS_PROXY: url.href };
   // The agent looks up the proxy alone; what it is asked to connect to is the proxy's to resolve.
   const lookup = guardedLookup(rules);
@@ -89,4 +64,52 @@ function proxied(
     http: new http.Agent({ ...agentOptions, lookup, proxyEnv } as http.AgentOptions),
     https: new https.Agent({ ...secure, lookup, proxyEnv } as https.AgentOptions),
   };
+}
+
+type Connected = (error: Error | null, socket: Duplex) => void;
+
+/** Connections through a SOCKS5 proxy. */
+class SocksAgent extends http.Agent {
+  readonly #proxy: ProxySettings;
+  readonly #rules: AddressRules;
+
+  constructor(options: http.AgentOptions, proxy: ProxySettings, rules: AddressRules) {
+    super(options);
+    this.#proxy = proxy;
+    this.#rules = rules;
+  }
+
+  override createConnection(options: http.ClientRequestArgs, connected: Connected): undefined {
+    connectThrough(this.#proxy, this.#rules, options, connected, socket => socket);
+  }
+}
+
+/** The same, with TLS inside. */
+class SecureSocksAgent extends https.Agent {
+  readonly #proxy: ProxySettings;
+  readonly #rules: AddressRules;
+
+  constructor(options: https.AgentOptions, proxy: ProxySettings, rules: AddressRules) {
+    super(options);
+    this.#proxy = proxy;
+    this.#rules = rules;
+  }
+
+  override createConnection(options: https.RequestOptions, connected: Connected): undefined {
+    const secure = (socket: Duplex) => super.createConnection({ ...options, socket } as https.RequestOptions);
+    connectThrough(this.#proxy, this.#rules, options, connected, secure);
+  }
+}
+
+function connectThrough(
+  proxy: ProxySettings,
+  rules: AddressRules,
+  options: http.ClientRequestArgs,
+  connected: Connected,
+  wrap: (socket: Duplex) => Duplex | null | undefined,
+): void {
+  const host = (options.host ?? '').replace(/^\[|\]$/g, '');
+  openSocket(host, Number(options.port), { proxy, rules, signal: options.signal })
+    .then(socket => connected(null, wrap(socket) ?? socket))
+    .catch((error: Error) => connected(error, undefined as unknown as Duplex));
 }
