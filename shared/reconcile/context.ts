@@ -27,6 +27,8 @@ export function makeContext(
   const events: EventRecord[] = [];
   let stage: string | undefined;
   const requestedAt = subject.object.metadata.annotations?.[requestedAtAnnotation];
+  const requested = requestedAt !== undefined && requestedAt !== subject.object.status?.lastHandledReconcileAt;
+  const now = ports.clock.now();
   const context: Context = {
     object,
     key: subject.key,
@@ -36,7 +38,10 @@ export function makeContext(
     log: subject.log,
     trace: item.trace,
     reason: item.reason,
-    requested: requestedAt !== undefined && requestedAt !== subject.object.status?.lastHandledReconcileAt,
+    startedAt: subject.startedAt,
+    // A request is answered here even if the message was sent before it.
+    askedAt: requested ? now : Math.min(now, Math.max(item.sentAt, item.dueAt ?? 0)),
+    requested,
     redelivered: attempt.redelivered,
     signal,
     deadline: attempt.deadline,

@@ -37,6 +37,13 @@ export interface Context<T extends KubeObject = KubeObject> {
   readonly trace: string;
   /** Why this reconcile runs: the `reason` of its work item. */
   readonly reason: string;
+  /** Epoch ms at which this reconcile began: of messages sent before, none will come any more. */
+  readonly startedAt: number;
+  /**
+   * Epoch ms: what is learnt of the world outside counts only if it was asked for at this time or later, since whoever called
+   * for this reconcile may have seen the world change just before.
+   */
+  readonly askedAt: number;
   /** True when `reconcile.fluxcd.io/requestedAt` asks for something that is not yet handled. */
   readonly requested: boolean;
   /**
