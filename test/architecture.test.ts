@@ -23,7 +23,7 @@ const arrows: Record<string, string[]> = {
   'shared/charts': ['shared/api', 'shared/ports', 'shared/reconcile', 'shared/network', 'shared/artifact'],
   'shared/manifests': ['shared/api', 'shared/ports', 'shared/reconcile'],
   'shared/cel': ['shared/reconcile'],
-  'shared/artifact': ['shared/api', 'shared/ports', 'shared/reconcile'],
+  'shared/artifact': ['shared/api', 'shared/ports', 'shared/reconcile', 'shared/network'],
   'shared/controllers': [
     'shared/api',
     'shared/ports',

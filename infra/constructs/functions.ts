@@ -100,8 +100,8 @@ export class Functions extends Construct {
 }
 
 /** Those that write `status.artifact.url`, or compare it with ours. */
-const makesArtifacts: ReadonlySet<FunctionName> = new Set(['source', 'schedule']);
-const checksReferences: ReadonlySet<FunctionName> = new Set(['webhook', 'kustomize', 'notification']);
+const makesArtifacts: ReadonlySet<FunctionName> = new Set(['source', 'schedule', 'kustomize']);
+const checksReferences: ReadonlySet<FunctionName> = new Set(['webhook', 'source', 'kustomize', 'notification']);
 
 /** The table of who may do what; infra/permissions.test.ts says it a second time, in AWS's words. */
 function needsOf(may: Permissions, queues: Record<QueueKey, WorkerQueue>): Record<FunctionName, PolicyStatement[]> {

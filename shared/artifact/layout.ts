@@ -1,6 +1,6 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { rename, rm } from 'node:fs/promises';
-import { Transform } from 'node:stream';
+import { type Readable, Transform } from 'node:stream';
 import type { Store } from '../ports/store.ts';
 import { ArtifactError, ArtifactMissing } from './errors.ts';
 import { type ExtractLimits, extractArchive } from './extract.ts';
@@ -50,6 +50,13 @@ export function artifactOfPath(
   return { digest, format: format as ArtifactFormat };
 }
 
+/** How to fetch an artifact. */
+export interface FetchOptions {
+  limits?: Partial<ExtractLimits>;
+  /** Opens what the store does not hold: an artifact that others made and keep. */
+  download?: ((artifact: { digest: string }) => Promise<Readable>) | undefined;
+}
+
 /**
  * Fetches an artifact from the store and unpacks it into `dir` (absent or empty). Nothing is visible there before all of it
  * was unpacked and its bytes were found to be those of the digest. Throws ArtifactMissing, or another ArtifactError.
@@ -58,10 +65,10 @@ export async function fetchArtifact(
   store: Store,
   artifact: { digest: string },
   dir: string,
-  limits?: Partial<ExtractLimits>,
+  { limits, download }: FetchOptions = {},
 ): Promise<void> {
-  const found = await store.get(artifactKey(artifact.digest));
-  if (!found) throw new ArtifactMissing(artifact.digest);
+  const body = (await store.get(artifactKey(artifact.digest)))?.body ?? (await download?.(artifact));
+  if (!body) throw new ArtifactMissing(artifact.digest);
   const hash = createHash('sha256');
   const hashed = new Transform({
     transform: (chunk: Buffer, _encoding, done) => {
@@ -69,19 +76,19 @@ export async function fetchArtifact(
       done(null, chunk);
     },
   });
-  found.body.once('error', error => hashed.destroy(error));
+  body.once('error', error => hashed.destroy(error));
   const aside = `${dir}.${randomBytes(6).toString('hex')}.part`;
   try {
-    await extractArchive(found.body.pipe(hashed), aside, limits);
+    await extractArchive(body.pipe(hashed), aside, limits);
     const actual = `sha256:${hash.digest('hex')}`;
     if (actual !== artifact.digest)
-      throw new ArtifactError('DigestMismatch', `the store holds ${actual} in the place of ${artifact.digest}`);
+      throw new ArtifactError('DigestMismatch', `what was fetched is ${actual}, in the place of ${artifact.digest}`);
     await rename(aside, dir);
   } catch (error) {
     await rm(aside, { recursive: true, force: true });
     throw error;
   } finally {
-    found.body.destroy();
+    body.destroy();
   }
 }
 

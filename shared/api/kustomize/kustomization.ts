@@ -269,7 +269,11 @@ export type Kustomization = z.infer<typeof Kustomization>;
 const notBuilt: NotBuilt[] = [
   { path: 'spec.decryption' },
   { path: 'spec.kubeConfig' },
-  { path: 'spec.sourceRef.kind', when: kind => kind !== 'GitRepository', values: 'only `GitRepository`' },
+  {
+    path: 'spec.sourceRef.kind',
+    when: kind => !['GitRepository', 'ExternalArtifact'].includes(String(kind)),
+    values: 'only `GitRepository` and `ExternalArtifact`',
+  },
 ];
 
 export const kustomizationKind = defineKind({

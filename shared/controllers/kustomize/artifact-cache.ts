@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fetchArtifact } from '../../artifact/layout.ts';
+import { type FetchOptions, fetchArtifact } from '../../artifact/layout.ts';
 import type { Store } from '../../ports/store.ts';
 import type { Artifact } from './subject.ts';
 
@@ -30,8 +30,13 @@ export class ArtifactCache {
   }
 
   /** Calls `use` with the directory of the extracted artifact, which must not be changed. */
-  async with<T>(store: Store, artifact: Artifact, use: (dir: string) => Promise<T>): Promise<T> {
-    const entry = this.#take(store, artifact);
+  async with<T>(
+    store: Store,
+    artifact: Artifact,
+    use: (dir: string) => Promise<T>,
+    options?: FetchOptions,
+  ): Promise<T> {
+    const entry = this.#take(store, artifact, options);
     entry.users++;
     try {
       return await use(await entry.dir);
@@ -41,9 +46,13 @@ export class ArtifactCache {
     }
   }
 
-  #take(store: Store, artifact: Artifact): Entry {
+  #take(store: Store, artifact: Artifact, options?: FetchOptions): Entry {
     const { digest } = artifact;
-    const entry = this.#entries.get(digest) ?? { dir: extract(store, artifact), size: artifact.size ?? 0, users: 0 };
+    const entry = this.#entries.get(digest) ?? {
+      dir: extract(store, artifact, options),
+      size: artifact.size ?? 0,
+      users: 0,
+    };
     this.#entries.delete(digest);
     this.#entries.set(digest, entry);
     // A failure is not kept: the next one may succeed.
@@ -62,10 +71,10 @@ export class ArtifactCache {
   }
 }
 
-async function extract(store: Store, artifact: Artifact): Promise<string> {
+async function extract(store: Store, artifact: Artifact, options?: FetchOptions): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'sluice-artifact-'));
   try {
-    await fetchArtifact(store, artifact, dir);
+    await fetchArtifact(store, artifact, dir, options);
     return dir;
   } catch (error) {
     await rm(dir, { recursive: true, force: true });

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { formatDuration } from '../../api/duration.ts';
 import type { KubeObject } from '../../api/object.ts';
+import { downloadOf } from '../../artifact/download.ts';
 import { ArtifactMissing } from '../../artifact/errors.ts';
+import type { FetchOptions } from '../../artifact/layout.ts';
 import { refOf, subjectOf } from '../../kube/object-id.ts';
 import { buildKey, buildManifests } from '../../manifests/build.ts';
 import { withCommonMetadata } from '../../manifests/metadata.ts';
@@ -61,13 +63,31 @@ async function build(work: Work, artifact: Artifact): Promise<KubeObject[]> {
   const tool = settings.kubectl ? { kubectl: settings.kubectl } : {};
   const key = buildKey(artifact.digest, object.spec.path ?? '', object.spec);
   return builds.with(ports.store, key, async () => {
-    const built = await artifacts.with(ports.store, artifact, root =>
-      buildManifests({ root, path: object.spec.path ?? '', spec: object.spec, owner: { name, namespace }, ...tool }),
+    const built = await artifacts.with(
+      ports.store,
+      artifact,
+      root =>
+        buildManifests({ root, path: object.spec.path ?? '', spec: object.spec, owner: { name, namespace }, ...tool }),
+      { download: downloadFor(work, artifact) },
     );
     // The host shows the way of a push by this line.
     work.log.info('built', { objects: built.length });
     return built;
   });
+}
+
+/** Only ExternalArtifacts may lie elsewhere; what the others name and we do not have is gone. */
+function downloadFor({ object, ports, signal }: Work, artifact: Artifact): FetchOptions['download'] {
+  if (object.spec.sourceRef.kind !== 'ExternalArtifact') return undefined;
+  const { artifactsUrl, refuseLoopback } = ports;
+  const download = downloadOf(artifact, { artifactsUrl, rules: { refuseLoopback }, signal });
+  return (
+    download &&
+    (asked =>
+      download(asked).catch((cause: unknown) => {
+        throw new RetryError('ArtifactFailed', 'failed to download the artifact of the ExternalArtifact', { cause });
+      }))
+  );
 }
 
 /** As SOPS leaves its mark. */

@@ -10,6 +10,7 @@ import {
   artifactUrl,
   fileOfRevision,
 } from '../../artifact/layout.ts';
+import type { Ports } from '../../ports/ports.ts';
 import type { Context } from '../../reconcile/controller.ts';
 import { messageOfError } from '../../reconcile/errors.ts';
 import type { Outcome } from '../../reconcile/outcome.ts';
@@ -82,34 +83,43 @@ export interface NewArtifact {
 /** Says in the status that this artifact is the source's. It must be in the store (see keep in stored-file.ts). */
 export async function recordArtifact(work: SourceWork, made: NewArtifact): Promise<Artifact> {
   const { namespace = '', name } = work.object.metadata;
+  const artifact = await describeArtifact(work.ports, { kind: work.object.kind, namespace, name }, made);
+  work.status.artifact = artifact;
+  return artifact;
+}
+
+/** What the status of `owner` says of an artifact that is in the store. */
+export async function describeArtifact(
+  ports: Ports,
+  { kind, namespace, name }: { kind: string; namespace: string; name: string },
+  made: NewArtifact,
+): Promise<Artifact> {
   const { digest, size, revision, format = 'tar.gz' } = made;
-  const artifact: Artifact = {
-    path: artifactPath(work.object.kind, namespace, name, made.file ?? fileOfRevision(revision)),
-    url: await urlOf(work, digest, format),
+  return {
+    path: artifactPath(kind, namespace, name, made.file ?? fileOfRevision(revision)),
+    url: await urlOf(ports, digest, format),
     revision,
     digest,
-    lastUpdateTime: rfc3339(work.clock.now()),
+    lastUpdateTime: rfc3339(ports.clock.now()),
     size,
     ...(made.metadata && Object.keys(made.metadata).length > 0 ? { metadata: made.metadata } : {}),
   };
-  work.status.artifact = artifact;
-  return artifact;
 }
 
 /** Says that the last artifact still is what the source wants; the address of the installation may have changed. */
 export async function keepArtifact(work: SourceWork, format: ArtifactFormat = 'tar.gz'): Promise<Artifact> {
   const { artifact } = work;
   if (!artifact) throw new Error('there is no artifact to keep');
-  const url = await urlOf(work, artifact.digest, format);
+  const url = await urlOf(work.ports, artifact.digest, format);
   if (url === artifact.url) return artifact;
   const moved = { ...artifact, url };
   work.status.artifact = moved;
   return moved;
 }
 
-async function urlOf(work: SourceWork, digest: string, format: ArtifactFormat): Promise<string> {
-  const secret = await artifactSecret(work.ports.secrets);
-  return artifactUrl(work.ports.artifactsUrl, artifactToken(secret, digest), digest, format);
+async function urlOf(ports: Ports, digest: string, format: ArtifactFormat): Promise<string> {
+  const secret = await artifactSecret(ports.secrets);
+  return artifactUrl(ports.artifactsUrl, artifactToken(secret, digest), digest, format);
 }
 
 /** Words of a success. */

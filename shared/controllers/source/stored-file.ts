@@ -28,9 +28,18 @@ export async function storeTree(
   store: Store,
   now: number,
 ): Promise<StoredFile> {
+  return storeEntries(sourceEntries(tree, filter), store, now);
+}
+
+/** Archives files, sorted by path, as they are, and puts the archive into the store. Throws ArtifactError. `now`: epoch ms. */
+export async function storeEntries(
+  entries: AsyncIterable<ArchiveEntry>,
+  store: Store,
+  now: number,
+): Promise<StoredFile> {
   return withDirectory(async dir => {
     const file = join(dir, 'artifact.tar.gz');
-    const archive = await writeArchive(sourceEntries(tree, filter), file);
+    const archive = await writeArchive(entries, file);
     await keep(store, archive.digest, file, now);
     return archive;
   });
