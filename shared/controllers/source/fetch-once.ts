@@ -27,8 +27,11 @@ export interface Question {
   credentials: readonly string[];
   /** How long is waited for the server: a failure says nothing to who has more patience. */
   timeoutMs?: number;
-  /** How a failure is told. With it, those who wait for this answer share its failure too; without it each tries by itself. */
-  failure?: (error: unknown) => ToldFailure;
+  /**
+   * How a failure is told. With it, those who wait for this answer share its failure too; without it, and where it
+   * answers undefined (what failed was not the server), each tries by itself.
+   */
+  failure?: (error: unknown) => ToldFailure | undefined;
 }
 
 /** What was fetched and put into the store. */
@@ -116,8 +119,8 @@ async function once<T>(work: Asker, question: Question, { folder, usable, run }:
       return answer;
     } catch (error) {
       // What ended because this very invocation does says nothing about the server.
-      if (tell && !work.signal.aborted && !(error instanceof SharedFailure))
-        await place.write({ ...base, failure: plain(tell(error)) }).catch(lost => tellLost(work, lost));
+      const failure = work.signal.aborted ? undefined : tell?.(error);
+      if (failure) await place.write({ ...base, failure: plain(failure) }).catch(lost => tellLost(work, lost));
       throw error;
     }
   };

@@ -12,10 +12,12 @@ import {
 } from '../../artifact/layout.ts';
 import type { Ports } from '../../ports/ports.ts';
 import type { Context } from '../../reconcile/controller.ts';
-import { messageOfError } from '../../reconcile/errors.ts';
+import { findError, messageOfError } from '../../reconcile/errors.ts';
 import type { Outcome } from '../../reconcile/outcome.ts';
 import { rfc3339 } from '../../reconcile/summarize.ts';
 import { artifactSecret } from './artifact-secret.ts';
+import { SharedFailure } from './fetch-once-record.ts';
+import { BusyElsewhere } from './fetch-once-turn.ts';
 
 /** A source: an object whose status names an artifact. */
 export type SourceObject = KubeObject & {
@@ -178,9 +180,15 @@ export function fetchFailed(work: SourceWork, failure: Failure): Outcome {
   return failed(work, 'FetchFailed', failure);
 }
 
-/** A negative condition (FetchFailed, StorageOperationFailed, BuildFailed) and the outcome that goes with it. */
+/**
+ * A negative condition (FetchFailed, StorageOperationFailed, BuildFailed) and the outcome that goes with it. What failed for
+ * another object with the same source is told in that one's words; that another is still at it is no failure.
+ */
 export function failed(work: SourceWork, condition: string, failure: Failure): Outcome {
-  const { reason, message, stalled, error, afterMs } = failure;
+  const { error } = failure;
+  const busy = findError(error, BusyElsewhere);
+  if (busy) return { type: 'requeue', afterMs: busy.afterMs };
+  const { reason, message, stalled, afterMs } = findError(error, SharedFailure)?.failure ?? failure;
   work.condition(condition, { status: 'True', reason, message });
   return {
     type: stalled ? 'stalled' : 'failed',
