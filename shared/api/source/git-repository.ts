@@ -55,7 +55,7 @@ const spec = withRules(
       .regex(/^(http|https|ssh):\/\/.*$/)
       .describe('Address of the repository, by http, https or ssh.'),
     secretRef: localRef(
-      'Secret with credentials. For http(s): username and password, or bearerToken; ca.crt, tls.crt and tls.key for TLS. For ssh: identity and known_hosts.',
+      'Secret with credentials. For http(s): username and password, or bearerToken; ca.crt, tls.crt and tls.key for TLS. For ssh: identity, known_hosts, and password if the identity is encrypted.',
     ).optional(),
     provider: z
       .enum(['generic', 'aws', 'azure', 'github'])
@@ -110,16 +110,9 @@ export const GitRepository = kubeObject(spec, status).describe('A Git repository
 export type GitRepository = z.infer<typeof GitRepository>;
 
 const notBuilt: NotBuilt[] = [
-  {
-    path: 'spec.url',
-    when: url => /^ssh:/i.test(String(url)),
-    values: 'not ssh:// addresses',
-    show: () => 'ssh://',
-  },
   { path: 'spec.provider', when: provider => provider !== 'generic', values: 'only `generic`' },
   { path: 'spec.serviceAccountName' },
   { path: 'spec.verify' },
-  { path: 'spec.proxySecretRef' },
   { path: 'spec.recurseSubmodules' },
   { path: 'spec.include' },
 ];

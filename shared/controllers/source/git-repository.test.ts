@@ -25,8 +25,9 @@ const credentials: [string, Record<string, string>, object | RegExp][] = [
 ];
 for (const [name, data, expected] of credentials)
   test(`credentials: ${name}`, () => {
-    if (expected instanceof RegExp) assert.throws(() => authFromSecret(secret(data)), expected);
-    else assert.deepEqual(authFromSecret(secret(data)), expected);
+    if (expected instanceof RegExp)
+      assert.throws(() => authFromSecret(secret(data), 'https://example.com/a'), expected);
+    else assert.deepEqual(authFromSecret(secret(data), 'https://example.com/a'), expected);
   });
 
 const failures: [string, unknown, string, boolean][] = [

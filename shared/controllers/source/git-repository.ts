@@ -9,7 +9,7 @@ import type { Snapshot } from '../../git/snapshot.ts';
 import { type Controller, runSteps, type Step } from '../../reconcile/controller.ts';
 import { findError } from '../../reconcile/errors.ts';
 import type { Outcome } from '../../reconcile/outcome.ts';
-import { credentialsOf } from './git-credentials.ts';
+import { credentialsOf, gitProxy } from './git-credentials.ts';
 import { fetchFailure } from './git-failure.ts';
 import {
   fetchFailed,
@@ -63,9 +63,12 @@ const steps: Step<Work>[] = [
 async function resolve(work: Work): Promise<Outcome | undefined> {
   const { spec, metadata } = work.object;
   try {
-    const auth = await credentialsOf(work.cluster, metadata.namespace ?? '', spec.secretRef?.name);
+    const { namespace = '' } = metadata;
+    const proxy = await gitProxy(work.cluster, namespace, spec.proxySecretRef?.name);
+    const auth = await credentialsOf(work.cluster, namespace, spec.secretRef?.name, spec.url);
     work.remote = connectRemote(spec.url, {
       ...(auth ? { auth } : {}),
+      proxy,
       timeoutMs: parseDuration(spec.timeout),
       signal: work.signal,
       rules: { refuseLoopback: work.ports.refuseLoopback },
