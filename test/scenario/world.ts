@@ -13,6 +13,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { parseAllDocuments } from 'yaml';
+import { apiVersionOf, kindOf } from '../../shared/api/kinds.ts';
 import type { Condition, KubeObject, TypeRef } from '../../shared/api/object.ts';
 import { connect } from '../../shared/kube/client.ts';
 import { accessFromKubeconfig } from '../../shared/kube/kubeconfig.ts';
@@ -77,12 +78,8 @@ export interface Runtime {
 /** Whether scenarios run on AWS's parts. */
 export const onAws = process.env.SLUICE_TEST_RUNTIME === 'aws';
 
+/** Kinds that are not the toolkit's. */
 const types: Record<string, TypeRef> = {
-  GitRepository: { apiVersion: 'source.toolkit.fluxcd.io/v1', kind: 'GitRepository' },
-  Kustomization: { apiVersion: 'kustomize.toolkit.fluxcd.io/v1', kind: 'Kustomization' },
-  Receiver: { apiVersion: 'notification.toolkit.fluxcd.io/v1', kind: 'Receiver' },
-  Provider: { apiVersion: 'notification.toolkit.fluxcd.io/v1beta3', kind: 'Provider' },
-  Alert: { apiVersion: 'notification.toolkit.fluxcd.io/v1beta3', kind: 'Alert' },
   ConfigMap: { apiVersion: 'v1', kind: 'ConfigMap' },
   Secret: { apiVersion: 'v1', kind: 'Secret' },
   Service: { apiVersion: 'v1', kind: 'Service' },
@@ -95,7 +92,8 @@ const types: Record<string, TypeRef> = {
 
 /** The type of a kind that the scenarios use. */
 export function typeOf(kind: string): TypeRef {
-  const type = types[kind];
+  const definition = kindOf(kind);
+  const type = definition ? { apiVersion: apiVersionOf(definition), kind } : types[kind];
   if (!type) throw new Error(`test/scenario/world.ts knows no kind ${kind}`);
   return type;
 }
