@@ -33,7 +33,16 @@ function rowsOf(table: string): Row[] {
 }
 
 test('there is a table for every spec that is claimed', () => {
-  for (const spec of ['gitrepositories', 'kustomizations', 'receivers', 'providers', 'alerts', 'events'])
+  for (const spec of [
+    'gitrepositories',
+    'externalartifacts',
+    'artifactgenerators',
+    'kustomizations',
+    'receivers',
+    'providers',
+    'alerts',
+    'events',
+  ])
     assert.ok(tables.includes(`${spec}.md`), `test/conformance/${spec}.md is missing`);
 });
 
