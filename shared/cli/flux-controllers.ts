@@ -1,6 +1,6 @@
 import { ApiError, type Cluster } from '../ports/cluster.ts';
 
-const ours = ['source-controller', 'kustomize-controller', 'notification-controller'];
+const ours = ['source-controller', 'source-watcher', 'kustomize-controller', 'notification-controller'];
 
 /** Warnings about controllers of Flux that run in the cluster and would reconcile the same objects. */
 export async function fluxControllers(cluster: Cluster): Promise<string[]> {
