@@ -42,6 +42,8 @@ export type GitErrorCode =
   | 'Corrupt'
   /** A tree holds a name that must not be written to a disk. */
   | 'UnsafePath'
+  /** .gitmodules names an address that is not fetched from, or too many, or they nest too deep. */
+  | 'SubmoduleRefused'
   | 'TooLarge';
 
 /** The one error of this room; `code` tells what happened, `message` where, and what to do about it. */
