@@ -2,11 +2,12 @@
 import 'reflect-metadata';
 import { BasicConstraintsExtension, SubjectAlternativeNameExtension, X509CertificateGenerator } from '@peculiar/x509';
 
-export async function selfSigned(): Promise<{ key: string; cert: string }> {
+/** `names`: hosts that it is good for beside those of loopback. */
+export async function selfSigned(names: string[] = []): Promise<{ key: string; cert: string }> {
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
   const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const cert = await X509CertificateGenerator.createSelfSigned({
-    name: 'CN=sluice-test',
+    name: `CN=${names[0] ?? 'sluice-test'}`,
     keys,
     signingAlgorithm: algorithm,
     extensions: [
@@ -14,6 +15,7 @@ export async function selfSigned(): Promise<{ key: string; cert: string }> {
       new SubjectAlternativeNameExtension([
         { type: 'ip', value: '127.0.0.1' },
         { type: 'dns', value: 'localhost' },
+        ...names.map(value => ({ type: 'dns', value }) as const),
       ]),
     ],
   });
