@@ -10,7 +10,7 @@ import type { AccessToken, IdentityRequest } from './request.ts';
 const variable = 'GOOGLE_APPLICATION_CREDENTIALS';
 
 const Credentials = z.looseObject({ type: z.string() });
-const Metadata = z.object({ access_token: z.string().min(1), expires_in: z.number().positive() });
+const Metadata = z.object({ access_token: z.string().min(1), expires_in: z.coerce.number().positive() });
 
 /**
  * The installation's own token at Google: by GOOGLE_APPLICATION_CREDENTIALS (a file, or its text, since a Lambda function has
