@@ -24,10 +24,13 @@ export type ChartErrorCode =
 /** The one error of this room; `message` says what is wrong, and where. */
 export class ChartError extends Error {
   readonly code: ChartErrorCode;
-  constructor(code: ChartErrorCode, message: string, options?: ErrorOptions) {
+  /** Milliseconds until it may go well, when the server said so. */
+  readonly afterMs: number | undefined;
+  constructor(code: ChartErrorCode, message: string, options?: ErrorOptions & { afterMs?: number }) {
     super(message, options);
     this.name = 'ChartError';
     this.code = code;
+    this.afterMs = options?.afterMs;
   }
 }
 

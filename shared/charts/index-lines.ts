@@ -52,7 +52,10 @@ export class BlockIndexReader {
     if (indent === text.length) return;
     const first = text.charCodeAt(indent);
     // Within a block that is passed over, nothing else matters.
-    if (this.#item && indent > this.#fieldIndent && first !== 35) return this.#within(text.slice(indent));
+    if (this.#item && indent > this.#fieldIndent && first !== 35) {
+      this.#within(text.slice(indent));
+      return;
+    }
     if (first === 35) return;
     if (first === 9) {
       if (text.trim() === '') return;
@@ -91,13 +94,12 @@ export class BlockIndexReader {
   #entry(indent: number, content: string): void {
     const isDash = content.startsWith('- ') || content === '-';
     if (this.#chartIndent < 0 && !isDash) this.#chartIndent = indent;
-    if (isDash && this.#chart !== undefined && this.#isDashIndent(indent)) return this.#beginItem(indent, content);
-    if (indent === this.#fieldIndent && this.#item) {
-      if (isDash) return this.#within(content);
-      return this.#takeField(content);
-    }
-    if (indent === this.#chartIndent && !isDash) return this.#beginChart(content);
-    throw new OddIndex(this.#line, 'an indentation that fits nothing before it');
+    if (isDash && this.#chart !== undefined && this.#isDashIndent(indent)) this.#beginItem(indent, content);
+    else if (indent === this.#fieldIndent && this.#item) {
+      if (isDash) this.#within(content);
+      else this.#takeField(content);
+    } else if (indent === this.#chartIndent && !isDash) this.#beginChart(content);
+    else throw new OddIndex(this.#line, 'an indentation that fits nothing before it');
   }
 
   #isDashIndent(indent: number): boolean {
@@ -134,10 +136,9 @@ export class BlockIndexReader {
     this.#field = key;
     this.#open = value === '';
     if (value === '') return;
-    if (!wanted.has(key)) return this.#checkPlain(value);
-    const item = this.#item!;
-    if (key === 'urls') item.urls = this.#list(value);
-    else item[key as Exclude<keyof RawVersion, 'urls'>] = this.#scalar(value);
+    if (!wanted.has(key)) this.#checkPlain(value);
+    else if (key === 'urls') this.#item!.urls = this.#list(value);
+    else this.#item![key as Exclude<keyof RawVersion, 'urls'>] = this.#scalar(value);
   }
 
   /** A line of the block of a field. */
