@@ -201,9 +201,7 @@ test('the annotation suspends a generator', async () => {
   await until('it goes on', () => artifactOf('paused'));
 });
 
-test('an ExternalArtifact that others make and keep is applied', {
-  skip: onAws && 'the functions reach no server on this machine',
-}, async () => {
+test('an ExternalArtifact that others make and keep is applied', async () => {
   const pack = tar.pack();
   pack.entry({ name: 'cm.yaml' }, app('foreign', '1'));
   pack.finalize();
