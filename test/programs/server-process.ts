@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { failure, InstallFailed } from './install.ts';
 
@@ -17,6 +17,8 @@ export interface ServerOptions {
   /** Where its output goes. */
   log: string;
   env?: Record<string, string>;
+  /** Throws until the server listens; without it, it must answer HTTP. */
+  probe?(port: number): Promise<unknown>;
 }
 
 export interface ServerProcess {
@@ -36,7 +38,7 @@ const watch =
 const patienceMs = 180_000;
 const tries = 5;
 
-/** Starts the server and waits until it answers HTTP. Another port is tried when someone else took the first one meanwhile. */
+/** Starts the server and waits until it answers. Another port is tried when someone else took the first one meanwhile. */
 export async function startServer(options: ServerOptions): Promise<ServerProcess> {
   for (let attempt = 1; ; attempt++) {
     const port = await freePort();
@@ -66,7 +68,7 @@ async function start(options: ServerOptions, port: number): Promise<ServerProces
     await ended;
   };
   try {
-    if (!(await answers(child, port, options.name))) return undefined;
+    if (!(await answers(child, port, options))) return undefined;
   } catch (error) {
     await stop();
     throw error;
@@ -78,11 +80,11 @@ async function start(options: ServerOptions, port: number): Promise<ServerProces
 }
 
 /** False when it has ended before it answered. */
-async function answers(child: ChildProcess, port: number, name: string): Promise<boolean> {
+async function answers(child: ChildProcess, port: number, { name, probe = http }: ServerOptions): Promise<boolean> {
   const until = Date.now() + patienceMs;
   while (child.exitCode === null && child.signalCode === null) {
     try {
-      await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(5_000) });
+      await probe(port);
       // Whoever answered, it was not the child if that could not have the port.
       await delay(20);
       return child.exitCode === null && child.signalCode === null;
@@ -92,6 +94,20 @@ async function answers(child: ChildProcess, port: number, name: string): Promise
     }
   }
   return false;
+}
+
+function http(port: number): Promise<unknown> {
+  return fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(5_000) });
+}
+
+/** A probe for servers that do not speak HTTP. */
+export async function connects(port: number): Promise<void> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+  } finally {
+    socket.destroy();
+  }
 }
 
 async function freePort(): Promise<number> {
