@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import * as z from 'zod';
 import { parseDuration } from '../../api/duration.ts';
 import type { Artifact } from '../../api/source/artifact.ts';
 import type { GitRepository } from '../../api/source/git-repository.ts';
@@ -9,6 +10,7 @@ import type { Snapshot } from '../../git/snapshot.ts';
 import { type Controller, runSteps, type Step } from '../../reconcile/controller.ts';
 import { findError } from '../../reconcile/errors.ts';
 import type { Outcome } from '../../reconcile/outcome.ts';
+import { askOnce, type Fetched, fetchOnce, type Question } from './fetch-once.ts';
 import { credentialsOf, gitProxy } from './git-credentials.ts';
 import { fetchFailure } from './git-failure.ts';
 import {
@@ -24,14 +26,21 @@ import {
   stored,
   tellStart,
 } from './source.ts';
-import { type StoredFile, storeTree } from './stored-file.ts';
+import { storeTree } from './stored-file.ts';
 
 /** What the steps of one reconcile find out. */
 interface Work extends SourceWork<GitRepository> {
   remote?: GitRemote;
+  /** All that decides what the remote shows: see Question in fetch-once.ts. */
+  credentials?: readonly string[];
   resolved?: Resolved;
   snapshot?: Snapshot;
 }
+
+const Resolution = z.object({ oid: z.string(), refName: z.string().exactOptional(), revision: z.string() });
+
+/** What was fetched could not be put into the store; the cause tells why. */
+class NotStored extends Error {}
 
 /**
  * GitRepository: looks at the remote's references first, which is one request; fetches the one commit only when it, or
@@ -56,8 +65,7 @@ const steps: Step<Work>[] = [
   { name: 'look for the artifact', run: findArtifact },
   { name: 'resolve the reference', run: resolve },
   { name: 'compare', run: compare },
-  { name: 'fetch', run: fetchSnapshot },
-  { name: 'store', run: storeArtifact },
+  { name: 'fetch and store', run: storeArtifact },
 ];
 
 async function resolve(work: Work): Promise<Outcome | undefined> {
@@ -73,7 +81,10 @@ async function resolve(work: Work): Promise<Outcome | undefined> {
       signal: work.signal,
       rules: { refuseLoopback: work.ports.refuseLoopback },
     });
-    work.resolved = await work.remote.resolve(spec.ref);
+    work.credentials = [auth, proxy].map(part => JSON.stringify(part ?? null));
+    const question = { ...questionOf(work), shape: { ref: spec.ref } };
+    const { remote } = work;
+    work.resolved = await askOnce(work, question, Resolution, () => remote.resolve(spec.ref));
     return undefined;
   } catch (error) {
     return fetchFailed(work, fetchFailure(error));
@@ -99,34 +110,53 @@ function shapeChanged({ spec, status }: GitRepository): boolean {
   );
 }
 
-async function fetchSnapshot(work: Work): Promise<Outcome | undefined> {
-  const { remote, resolved } = work;
-  if (!remote || !resolved) throw new Error('the reference is not resolved');
-  try {
-    work.snapshot = await remote.fetchCommit(resolved.oid, resolved.refName);
-  } catch (error) {
-    return fetchFailed(work, fetchFailure(error));
-  }
-  if (work.artifact?.revision !== resolved.revision) outdated(work, `new upstream revision '${resolved.revision}'`);
-  return undefined;
+/** What all questions to the remote have in common. */
+function questionOf({ object, credentials = [] }: Work): Question {
+  const { url, timeout } = object.spec;
+  return {
+    kind: 'git',
+    url,
+    credentials,
+    timeoutMs: parseDuration(timeout),
+    failure: error => (findError(error, NotStored) ? undefined : fetchFailure(error)),
+  };
 }
 
 async function storeArtifact(work: Work): Promise<Outcome> {
-  const { snapshot, resolved, object } = work;
-  if (!snapshot || !resolved) throw new Error('nothing was fetched');
-  const filter = { specIgnore: object.spec.ignore, directories: object.spec.sparseCheckout };
-  let archive: StoredFile;
+  const { resolved, object } = work;
+  if (!resolved) throw new Error('the reference is not resolved');
+  const { ref, ignore, sparseCheckout } = object.spec;
+  if (work.artifact?.revision !== resolved.revision) outdated(work, `new upstream revision '${resolved.revision}'`);
+  // Where a commit was found matters only when it is named: then it has to be looked for on the branch.
+  const within = ref?.commit ? resolved.refName : undefined;
+  const question = { ...questionOf(work), revision: resolved.oid, shape: { ignore, sparseCheckout, within } };
+  let fetched: Fetched;
   try {
-    archive = await storeTree(snapshot, filter, work.ports.store, work.clock.now());
+    fetched = await fetchOnce(work, question, () => fetchAndStore(work, resolved));
   } catch (error) {
-    // A directory of spec.sparseCheckout that is not there: the fault of what was fetched, not of the store.
-    if (findError(error, ArtifactError)?.code === 'NotFound') return fetchFailed(work, fetchFailure(error));
-    return storageFailed(work, error);
+    const notStored = findError(error, NotStored);
+    return notStored ? storageFailed(work, notStored.cause) : fetchFailed(work, fetchFailure(error));
   }
-  const artifact = await recordArtifact(work, { ...archive, revision: resolved.revision });
-  work.status.observedIgnore = object.spec.ignore;
-  work.status.observedSparseCheckout = object.spec.sparseCheckout;
-  return told(work, artifact, snapshot.commit.message);
+  const { digest, size, detail } = fetched;
+  const artifact = await recordArtifact(work, { digest, size, revision: resolved.revision });
+  work.status.observedIgnore = ignore;
+  work.status.observedSparseCheckout = sparseCheckout;
+  return told(work, artifact, detail?.message);
+}
+
+async function fetchAndStore(work: Work, { oid, refName, revision }: Resolved): Promise<Fetched> {
+  const { remote, object, ports } = work;
+  if (!remote) throw new Error('the remote is not open');
+  work.snapshot = await remote.fetchCommit(oid, refName);
+  const filter = { specIgnore: object.spec.ignore, directories: object.spec.sparseCheckout };
+  try {
+    const archive = await storeTree(work.snapshot, filter, ports.store, work.clock.now());
+    return { ...archive, revision, detail: { message: work.snapshot.commit.message } };
+  } catch (cause) {
+    // A directory of spec.sparseCheckout that is not there: the fault of what was fetched, not of the store.
+    if (findError(cause, ArtifactError)?.code === 'NotFound') throw cause;
+    throw new NotStored('the artifact could not be stored', { cause });
+  }
 }
 
 function told(work: Work, artifact: Artifact, message: string | undefined): Outcome {
