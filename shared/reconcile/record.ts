@@ -54,8 +54,11 @@ export function refsOf(key: ObjectKey, object: KubeObject): string[] {
   return [...refs];
 }
 
+/** Kinds whose spec.url is the address of what is pushed to. */
+const withUrl = ['GitRepository', 'OCIRepository'];
+
 function urlsOf(object: KubeObject): string[] {
-  if (object.kind !== 'GitRepository') return [];
+  if (!withUrl.includes(object.kind)) return [];
   const url = normalizeUrl(String(object.spec?.url ?? ''));
   return url === undefined ? [] : [url];
 }

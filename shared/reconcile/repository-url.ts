@@ -23,3 +23,20 @@ export function normalizeUrl(url: string): string | undefined {
     .replace(/\.git$/i, '');
   return `${parsed.hostname}${port}${path}`.toLowerCase();
 }
+
+/** AWS's own S3, by all names of its endpoints. */
+const amazonS3 = /^(?:[a-z0-9-]+\.)*s3(?:[.-][a-z0-9-]+)*\.amazonaws\.(?:com|com\.cn|eu)$/;
+
+/**
+ * The address of a bucket, as the index has it. One of AWS's is known by its name, which no other there has and by which
+ * events call it; those of other servers by their endpoint, too, which a Bucket names as `host[:port]`.
+ */
+export function bucketUrl(endpoint: string, bucketName: string): string {
+  const host = endpoint
+    .trim()
+    .replace(/^[a-z]+:\/\//i, '')
+    .replace(/\/.*$/, '')
+    .toLowerCase();
+  const name = bucketName.trim().toLowerCase();
+  return amazonS3.test(host.replace(/:443$/, '')) ? `s3://${name}` : `s3://${host}/${name}`;
+}
