@@ -42,6 +42,22 @@ const refs: [string, KubeObject, string[]][] = [
 for (const [name, of, expected] of refs)
   test(name, () => assert.deepEqual(refsOf({ ...key, kind: of.kind }, of), expected));
 
+const urls: [string, object, string[]][] = [
+  [
+    'GitRepository',
+    { url: 'ssh://key@git-codecommit.eu-west-1.amazonaws.com/v1/repos/Shop' },
+    ['git-codecommit.eu-west-1.amazonaws.com/v1/repos/shop'],
+  ],
+  ['OCIRepository', { url: 'oci://registry.example.com:5000/team/app' }, ['registry.example.com:5000/team/app']],
+  ['HelmRepository', { url: 'oci://registry.example.com/charts' }, ['registry.example.com/charts']],
+  ['Bucket', { endpoint: 's3.eu-west-1.amazonaws.com', bucketName: 'config' }, ['s3://config']],
+  ['Bucket', { endpoint: 'minio.apps:9000', bucketName: 'config' }, ['s3://minio.apps:9000/config']],
+  ['Kustomization', { url: 'https://example.com/x' }, []],
+];
+for (const [kind, spec, expected] of urls)
+  test(`the index knows a ${kind} by ${expected[0] ?? 'no address'}`, () =>
+    assert.deepEqual(recordOf({ ...key, kind }, object(kind, spec), 5).urls, expected));
+
 test('the record says what the lists show', () => {
   const status = {
     lastAppliedRevision: 'main@sha1:1',

@@ -1,6 +1,6 @@
 import { type KubeObject, keyString, type ObjectKey } from '../api/object.ts';
 import type { IndexedObject, ObjectSummary } from '../ports/index.ts';
-import { normalizeUrl } from './repository-url.ts';
+import { bucketUrl, normalizeUrl } from './repository-url.ts';
 
 /** `dueAt` of an object that nothing but a change wakes: suspended, Stalled, or of a kind without an interval. */
 export const never = Number.MAX_SAFE_INTEGER;
@@ -55,9 +55,11 @@ export function refsOf(key: ObjectKey, object: KubeObject): string[] {
 }
 
 /** Kinds whose spec.url is the address of what is pushed to. */
-const withUrl = ['GitRepository', 'OCIRepository'];
+const withUrl = ['GitRepository', 'OCIRepository', 'HelmRepository'];
 
 function urlsOf(object: KubeObject): string[] {
+  const { endpoint, bucketName } = object.spec ?? {};
+  if (object.kind === 'Bucket') return [bucketUrl(String(endpoint ?? ''), String(bucketName ?? ''))];
   if (!withUrl.includes(object.kind)) return [];
   const url = normalizeUrl(String(object.spec?.url ?? ''));
   return url === undefined ? [] : [url];
