@@ -11,6 +11,7 @@ const table: [string, string | undefined][] = [
   ['https://git.example.com:8443//a///b', 'git.example.com:8443/a/b'],
   ['https://dev.azure.com/org/my%20project/_git/app', 'dev.azure.com/org/my project/_git/app'],
   ['https://example.com/100%', 'example.com/100%'],
+  ['s3://podinfo', 's3://podinfo'],
   ['not a url', undefined],
   ['', undefined],
 ];

@@ -2,10 +2,11 @@
  * One form for the addresses of one repository, so that a webhook that says `git@github.com:Org/app.git` finds the source
  * that says `https://github.com/org/app`: `host[:port]/path`, without scheme, credentials, default port, `.git` and
  * trailing slash. Lower case as a whole: the large hosts ignore case, and a source found too often costs one look at
- * its remote. Undefined when `url` is no repository address.
+ * its remote. What {@link bucketUrl} makes stays as it is. Undefined when `url` is no repository address.
  */
 export function normalizeUrl(url: string): string | undefined {
   const text = url.trim();
+  if (/^s3:\/\//i.test(text)) return text.toLowerCase();
   const scp = /^(?:[^@/\s]+@)?([^:/\s]+):(?!\/\/)([^\s]+)$/.exec(text);
   const parsed = URL.parse(scp && !text.includes('://') ? `ssh://${scp[1]}/${scp[2]}` : text);
   if (!parsed?.hostname) return undefined;

@@ -13,8 +13,8 @@ export interface ListedObject {
 
 /** An object that is being read. */
 export interface OpenedObject {
-  /** Of what is read, which may be newer than what was listed. */
-  etag: string;
+  /** Of what is read, which may be newer than what was listed; undefined: it is what was listed. */
+  etag: string | undefined;
   /** Bytes that the body has to have; undefined when the storage does not say. */
   size: number | undefined;
   /** Has to be read to its end, or destroyed. */

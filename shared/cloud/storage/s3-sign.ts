@@ -1,5 +1,6 @@
-import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { HttpRequest } from '../../network/http.ts';
+import { amzDate, signature } from '../sigv4.ts';
 
 /** Keys of the S3 protocol. */
 export interface S3Credentials {
@@ -8,29 +9,45 @@ export interface S3Credentials {
   sessionToken?: string | undefined;
 }
 
-/** A query, in any order. */
+/** Parameters of a query, in any order. */
 export type Query = Record<string, string>;
 
-/** Makes a GET or HEAD request, signed when there are credentials. `path` is encoded by {@link encodePath}. */
-export type S3Signer = (method: 'GET' | 'HEAD', origin: string, path: string, query: Query) => Promise<HttpRequest>;
+export interface S3Request {
+  method: 'GET' | 'HEAD';
+  /** Scheme, host and port. */
+  origin: string;
+  /** Encoded by {@link encodePath}. */
+  path: string;
+  query: Query;
+}
 
-/** Signs by AWS's Signature Version 4 for a region; without credentials requests are anonymous. `now`: epoch ms. */
-export async function s3Signer(
-  credentials: S3Credentials | undefined,
-  region: string,
-  now: () => number,
-): Promise<S3Signer> {
-  if (!credentials) return async (method, origin, path, query) => ({ method, url: `${origin}${path}${text(query)}` });
-  const { SignatureV4 } = await import('@smithy/signature-v4');
-  const signer = new SignatureV4({ service: 's3', region, credentials, sha256: Sha256, uriEscapePath: false });
-  return async (method, origin, path, query) => {
-    const { host, hostname, protocol } = new URL(origin);
-    const signed = await signer.sign(
-      { method, protocol, hostname, path, query, headers: { host } },
-      { signingDate: new Date(now()) },
-    );
-    return { method, url: `${origin}${path}${text(query)}`, headers: signed.headers };
+/** None of our requests has a body. */
+const emptyHash = createHash('sha256').digest('hex');
+
+/** A request without credentials. */
+export function anonymous({ method, origin, path, query }: S3Request): HttpRequest {
+  const text = queryText(query);
+  return { method, url: `${origin}${path}${text ? `?${text}` : ''}` };
+}
+
+/** A request signed by AWS's Signature Version 4, as S3 has it: paths are not encoded a second time. `now`: epoch ms. */
+export function signed(request: S3Request, credentials: S3Credentials, region: string, now: number): HttpRequest {
+  const date = amzDate(now);
+  const headers: Record<string, string> = {
+    host: new URL(request.origin).host,
+    'x-amz-content-sha256': emptyHash,
+    'x-amz-date': date,
+    ...(credentials.sessionToken ? { 'x-amz-security-token': credentials.sessionToken } : {}),
   };
+  const names = Object.keys(headers).sort();
+  const lines = names.map(name => `${name}:${headers[name]}\n`).join('');
+  const list = names.join(';');
+  const canonical = [request.method, request.path, queryText(request.query), lines, list, emptyHash].join('\n');
+  const keys = { ...credentials, expiresAt: Number.POSITIVE_INFINITY };
+  const proof = signature(keys, { region, service: 's3' }, date, canonical);
+  const credential = `${credentials.accessKeyId}/${date.slice(0, 8)}/${region}/s3/aws4_request`;
+  const authorization = `AWS4-HMAC-SHA256 Credential=${credential}, SignedHeaders=${list}, Signature=${proof}`;
+  return { ...anonymous(request), headers: { ...headers, authorization } };
 }
 
 /** A key as the path of a request, encoded as the signature's rules have it; slashes part names. */
@@ -38,9 +55,10 @@ export function encodePath(key: string): string {
   return key.split('/').map(encode).join('/');
 }
 
-function text(query: Query): string {
+/** Sorted, as it is signed. */
+function queryText(query: Query): string {
   const pairs = Object.entries(query).map(([name, value]) => `${encode(name)}=${encode(value)}`);
-  return pairs.length > 0 ? `?${pairs.join('&')}` : '';
+  return pairs.sort().join('&');
 }
 
 /** RFC 3986, which is stricter than a browser's encoding. */
@@ -49,30 +67,4 @@ function encode(value: string): string {
     /[!'()*]/g,
     character => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
   );
-}
-
-/** SHA-256 in the form that the signer asks for. */
-class Sha256 {
-  readonly #hash: Hash | Hmac;
-
-  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', bytes(secret));
-  }
-
-  update(data: string | ArrayBuffer | ArrayBufferView): void {
-    this.#hash.update(bytes(data));
-  }
-
-  async digest(): Promise<Uint8Array> {
-    return this.#hash.digest();
-  }
-
-  reset(): void {
-    // The signer takes a new one for every text.
-  }
-}
-
-function bytes(data: string | ArrayBuffer | ArrayBufferView): Buffer {
-  if (typeof data === 'string') return Buffer.from(data, 'utf8');
-  return ArrayBuffer.isView(data) ? Buffer.from(data.buffer, data.byteOffset, data.byteLength) : Buffer.from(data);
 }

@@ -1,8 +1,8 @@
 import { foreignText } from '../../network/errors.ts';
-import { type HttpAnswer, type HttpClient, shown } from '../../network/http.ts';
+import { type HttpAnswer, type HttpClient, type HttpRequest, shown } from '../../network/http.ts';
 import { type ListedObject, type ObjectStorage, type OpenedObject, StorageError } from './object-storage.ts';
 import { type S3Address, type S3Place, s3Address } from './s3-address.ts';
-import { encodePath, type Query, type S3Credentials, type S3Signer, s3Signer } from './s3-sign.ts';
+import { anonymous, encodePath, type Query, type S3Credentials, signed } from './s3-sign.ts';
 import { type Refusal, StorageHttp } from './storage-http.ts';
 import { parseXml, textOf, type XmlElement } from './xml.ts';
 
@@ -27,7 +27,6 @@ class S3Storage implements ObjectStorage {
   readonly #options: S3Options;
   readonly #http: StorageHttp;
   #address: S3Address;
-  #signer: Promise<S3Signer> | undefined;
 
   constructor(options: S3Options) {
     this.#options = options;
@@ -58,7 +57,6 @@ class S3Storage implements ObjectStorage {
       if (moved || region === undefined || region === this.#address.region || this.#options.region !== undefined)
         throw refusedAs(list, error);
       this.#address = s3Address({ ...this.#options, region });
-      this.#signer = undefined;
     }
   }
 
@@ -117,11 +115,11 @@ class S3Storage implements ObjectStorage {
     return { root: parseXml(got.text, where), where };
   }
 
-  async #request(method: 'GET' | 'HEAD', key: string, query: Query) {
+  #request(method: 'GET' | 'HEAD', key: string, query: Query): HttpRequest {
     const { origin, base, region } = this.#address;
-    this.#signer ??= s3Signer(this.#options.credentials, region, this.#options.now);
-    const signer = await this.#signer;
-    return signer(method, origin, `${base}${encodePath(key)}`, query);
+    const request = { method, origin, path: `${base}${encodePath(key)}`, query };
+    const { credentials, now } = this.#options;
+    return credentials ? signed(request, credentials, region, now()) : anonymous(request);
   }
 }
 

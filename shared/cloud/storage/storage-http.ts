@@ -48,7 +48,7 @@ export class StorageHttp {
       const wanted = retryAfterMs(headers['retry-after']);
       if (attempt === attempts || (wanted ?? 0) > longestDelayMs)
         throw new StorageError('Unavailable', `${shown(url)} answers ${status}${codeIn(text)}`, { afterMs: wanted });
-      await this.#wait(attempt, wanted);
+      await pause(attempt, this.#signal, wanted);
     }
   }
 
@@ -64,35 +64,38 @@ export class StorageHttp {
       try {
         return { answer, text: (await readAll(answer.body, limit, shown(answer.url))).toString('utf8') };
       } catch (error) {
-        await this.waitAfter(error, attempt);
+        await pauseAfter(error, attempt, this.#signal);
       }
     }
-  }
-
-  /** Waits before another attempt; throws the error when there is none, or it would not help. */
-  async waitAfter(error: unknown, attempt: number): Promise<void> {
-    const passing = error instanceof NetworkError && (error.code === 'Unreachable' || error.code === 'Timeout');
-    const cut = error instanceof StorageError && error.code === 'Unavailable' && error.afterMs === undefined;
-    if (attempt >= attempts || (!passing && !cut)) throw told(error);
-    await this.#wait(attempt);
   }
 
   async #attempt(make: () => HttpRequest | Promise<HttpRequest>, attempt: number): Promise<HttpAnswer | undefined> {
     try {
       return await this.#http.send({ redirects: 0, ...(await make()) });
     } catch (error) {
-      await this.waitAfter(error, attempt);
+      await pauseAfter(error, attempt, this.#signal);
       return undefined;
     }
   }
+}
 
-  async #wait(attempt: number, wanted?: number): Promise<void> {
-    const backoff = firstDelayMs * 2 ** (attempt - 1) * (0.5 + Math.random() / 2);
-    try {
-      await delay(Math.max(backoff, wanted ?? 0), undefined, { signal: this.#signal });
-    } catch {
-      throw this.#signal.reason;
-    }
+/**
+ * Waits before another attempt at what failed so: broken connections and cut answers. Throws the error, as this room's own,
+ * when there is none left or it would not help; or the signal's reason.
+ */
+export async function pauseAfter(error: unknown, attempt: number, signal: AbortSignal): Promise<void> {
+  const passing = error instanceof NetworkError && (error.code === 'Unreachable' || error.code === 'Timeout');
+  const cut = error instanceof StorageError && error.code === 'Unavailable' && error.afterMs === undefined;
+  if (attempt >= attempts || (!passing && !cut)) throw told(error);
+  await pause(attempt, signal);
+}
+
+async function pause(attempt: number, signal: AbortSignal, wanted = 0): Promise<void> {
+  const backoff = firstDelayMs * 2 ** (attempt - 1) * (0.5 + Math.random() / 2);
+  try {
+    await delay(Math.max(backoff, wanted), undefined, { signal });
+  } catch {
+    throw signal.reason;
   }
 }
 
