@@ -6,12 +6,14 @@ import { receiverKind } from './notification/receiver.ts';
 import { artifactGeneratorKind } from './source/artifact-generator.ts';
 import { externalArtifactKind } from './source/external-artifact.ts';
 import { gitRepositoryKind } from './source/git-repository.ts';
+import { ociRepositoryKind } from './source/oci-repository.ts';
 
 export type { KindDefinition } from './definition.ts';
 
 /** The toolkit kinds that Sluice reconciles. */
 export const kinds: KindDefinition[] = [
   gitRepositoryKind,
+  ociRepositoryKind,
   externalArtifactKind,
   artifactGeneratorKind,
   kustomizationKind,

@@ -35,8 +35,8 @@ interface Entry {
 
 /**
  * The credentials for a repository among those of image pull Secrets, as Kubernetes and go-containerregistry find them: the
- * longest key that fits wins (its host may hold `*`, its path is a prefix), of equal keys the first. Undefined when none fits.
- * Throws OciError InvalidCredentials for what cannot be understood, naming the Secret and never what it holds.
+ * longest key that fits wins (its host may hold `*`, its path is a prefix), of equal keys the first. Undefined when none fits;
+ * Secrets of other types are passed over. Throws OciError InvalidCredentials for what cannot be understood, naming the Secret and never what it holds.
  */
 export function credentialsFor(
   target: { host: string; repository: string },
@@ -51,13 +51,8 @@ export function credentialsFor(
 function entriesOf(secret: PullSecret): Entry[] {
   const { where } = secret;
   const key = keys[secret.type];
-  if (!key)
-    throw unusable(
-      where,
-      `its type is "${secret.type}", and has to be kubernetes.io/dockerconfigjson (kubectl create secret docker-registry)`,
-    );
-  const text = secret.text(key);
-  if (text === undefined) throw unusable(where, `key '${key}' is not there, or empty`);
+  const text = key && secret.text(key);
+  if (!key || text === undefined) return [];
   const config =
     key === '.dockercfg' ? { auths: parse(Auths, text, where, key) } : parse(DockerConfig, text, where, key);
   const helped = 'credsStore' in config && (config.credsStore || Object.keys(config.credHelpers ?? {}).length > 0);

@@ -39,6 +39,7 @@ export function queueOf(kind: string): QueueName {
 
 const queues: Record<string, QueueName> = {
   GitRepository: 'source',
+  OCIRepository: 'source',
   ExternalArtifact: 'source',
   ArtifactGenerator: 'source',
   Kustomization: 'kustomize',

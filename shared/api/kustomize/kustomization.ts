@@ -271,8 +271,8 @@ const notBuilt: NotBuilt[] = [
   { path: 'spec.kubeConfig' },
   {
     path: 'spec.sourceRef.kind',
-    when: kind => !['GitRepository', 'ExternalArtifact'].includes(String(kind)),
-    values: 'only `GitRepository` and `ExternalArtifact`',
+    when: kind => !['GitRepository', 'OCIRepository', 'ExternalArtifact'].includes(String(kind)),
+    values: 'only `GitRepository`, `OCIRepository` and `ExternalArtifact`',
   },
 ];
 
