@@ -37,6 +37,11 @@ export function queueOf(kind: string): QueueName {
   return queue;
 }
 
+/** Whether a controller of ours reconciles objects of the kind. */
+export function isReconciled({ kind }: Pick<ObjectKey, 'kind'>): boolean {
+  return Object.hasOwn(queues, kind);
+}
+
 const queues: Record<string, QueueName> = {
   GitRepository: 'source',
   OCIRepository: 'source',

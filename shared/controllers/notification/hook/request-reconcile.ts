@@ -1,7 +1,7 @@
 import { ApiError, type Cluster, ClusterUnreachable } from '../../../ports/cluster.ts';
 import type { Log, Ports } from '../../../ports/ports.ts';
 import { requestedAtAnnotation } from '../../../reconcile/record.ts';
-import { messageOf, queueOf, workItem } from '../../../reconcile/work-item.ts';
+import { isReconciled, messageOf, workItem } from '../../../reconcile/work-item.ts';
 import { type Requested, ResourceFailed } from './resources.ts';
 
 /** How many annotations are on their way at once: a Receiver may select hundreds of objects. */
@@ -84,10 +84,5 @@ async function annotate(object: Requested, at: string, { cluster, log }: Request
 
 /** Whether a worker of ours reconciles the kind; others (HelmRelease, say) may have a controller in the cluster. */
 function hasWorker({ type }: Requested): boolean {
-  try {
-    queueOf(type.kind);
-    return true;
-  } catch {
-    return false;
-  }
+  return isReconciled(type);
 }
