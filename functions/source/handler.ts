@@ -1,13 +1,19 @@
 import middy from '@middy/core';
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { ports } from '#ports';
+import { bucketController } from '../../shared/controllers/source/bucket.ts';
 import { artifactGeneratorController } from '../../shared/controllers/source/generator/artifact-generator.ts';
 import { gitRepositoryController } from '../../shared/controllers/source/git-repository.ts';
 import { ociRepositoryController } from '../../shared/controllers/source/oci-repository.ts';
 import { work } from '../../shared/reconcile/worker.ts';
 import { config } from './config.ts';
 
-const controllers = [gitRepositoryController, ociRepositoryController, artifactGeneratorController(config)];
+const controllers = [
+  gitRepositoryController,
+  bucketController,
+  ociRepositoryController,
+  artifactGeneratorController(config),
+];
 
 /**
  * The queue 'source': a GitRepository that was pushed to, changed, or came due. What it makes of it is said in

@@ -4,6 +4,7 @@ import { alertKind } from './notification/alert.ts';
 import { providerKind } from './notification/provider.ts';
 import { receiverKind } from './notification/receiver.ts';
 import { artifactGeneratorKind } from './source/artifact-generator.ts';
+import { bucketKind } from './source/bucket.ts';
 import { externalArtifactKind } from './source/external-artifact.ts';
 import { gitRepositoryKind } from './source/git-repository.ts';
 import { ociRepositoryKind } from './source/oci-repository.ts';
@@ -14,6 +15,7 @@ export type { KindDefinition } from './definition.ts';
 export const kinds: KindDefinition[] = [
   gitRepositoryKind,
   ociRepositoryKind,
+  bucketKind,
   externalArtifactKind,
   artifactGeneratorKind,
   kustomizationKind,

@@ -45,6 +45,7 @@ export function isReconciled({ kind }: Pick<ObjectKey, 'kind'>): boolean {
 const queues: Record<string, QueueName> = {
   GitRepository: 'source',
   OCIRepository: 'source',
+  Bucket: 'source',
   ExternalArtifact: 'source',
   ArtifactGenerator: 'source',
   Kustomization: 'kustomize',

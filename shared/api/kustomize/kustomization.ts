@@ -266,15 +266,7 @@ export const Kustomization = kubeObject(spec, status).describe(
 );
 export type Kustomization = z.infer<typeof Kustomization>;
 
-const notBuilt: NotBuilt[] = [
-  { path: 'spec.decryption' },
-  { path: 'spec.kubeConfig' },
-  {
-    path: 'spec.sourceRef.kind',
-    when: kind => !['GitRepository', 'OCIRepository', 'ExternalArtifact'].includes(String(kind)),
-    values: 'only `GitRepository`, `OCIRepository` and `ExternalArtifact`',
-  },
-];
+const notBuilt: NotBuilt[] = [{ path: 'spec.decryption' }, { path: 'spec.kubeConfig' }];
 
 export const kustomizationKind = defineKind({
   group: 'kustomize.toolkit.fluxcd.io',

@@ -1,6 +1,6 @@
 /** Opens the bucket of a spec, signed in as the spec says. Loads what the providers need when they are needed. */
 import { cached } from '../../cloud/credential-cache.ts';
-import { accessToken, awsCredentials, CloudError, type IdentityRequest } from '../../cloud/identity.ts';
+import { accessToken, awsCredentials, CloudError, googleKeyToken, type IdentityRequest } from '../../cloud/identity.ts';
 import type { AzureClient } from '../../cloud/storage/azure-client.ts';
 import type { AzureCredentials } from '../../cloud/storage/azure-sign.ts';
 import { type ObjectStorage, StorageError } from '../../cloud/storage/object-storage.ts';
@@ -69,9 +69,9 @@ async function openGoogle(request: OpenRequest): Promise<ObjectStorage> {
     const scope = 'https://www.googleapis.com/auth/devstorage.read_only';
     return gcsStorage({ ...place, token: async () => (await accessToken({ ...identity, scope })).token });
   }
-  const { googleKey, googleKeyToken } = await import('../../cloud/storage/google-key.ts');
-  const key = googleKey(secrets.own.text('serviceaccount') ?? '');
-  const token = () => googleKeyToken(http, key, work.clock.now());
+  const text = secrets.own.text('serviceaccount') ?? '';
+  const where = `the key 'serviceaccount' of the secret '${secrets.own.where}'`;
+  const token = () => googleKeyToken({ http, clock: work.clock }, text, where);
   return gcsStorage({ ...place, token: async () => (await kept(request, secrets.own!, token)).token });
 }
 
