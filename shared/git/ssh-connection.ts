@@ -44,7 +44,10 @@ export async function connectSsh(target: SshTarget, auth: SshAuth, access: Trans
   let failure: Error | undefined;
   const told = (error: Error): Error => {
     if (signal?.aborted) return gitError(networkError(error, display, signal), display);
-    return refusal ?? sshError(error, target, key);
+    if (refusal) return refusal;
+    // The library calls a lost connection what it was lost in.
+    const lost = socket.readableEnded || socket.destroyed;
+    return lost ? closed(error, target) : sshError(error, target, key);
   };
   const abort = () => client.destroy();
   signal?.addEventListener('abort', abort);
@@ -149,6 +152,13 @@ function refusalOf(knownHosts: KnownHosts, { host, port, display }: SshTarget, k
       `'known_hosts' has only an authority for ${server} (@cert-authority), and host certificates are not supported; add the host's own key if ${shown} is it`,
     );
   return fail(`the host key of ${server} (${shown}) is unknown: add it to 'known_hosts' in the Secret if it is right`);
+}
+
+function closed(cause: Error, { display, host, port }: SshTarget): GitError {
+  const said = foreignText(cause.message);
+  return new GitError('Unreachable', `cannot reach ${display}: ${host}:${port} closed the connection (${said})`, {
+    cause,
+  });
 }
 
 /** Turns what the library says into the room's error. */

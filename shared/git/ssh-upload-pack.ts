@@ -8,7 +8,8 @@ export class UploadPack {
   readonly #connection: SshConnection;
   readonly #where: string;
   readonly #chunks: AsyncIterator<Buffer>;
-  readonly #ended: Promise<number | undefined>;
+  /** How the process ended; undefined when that was not told, as when the connection broke. */
+  readonly #ended: Promise<string | undefined>;
   #complaints = '';
   #idle = false;
 
@@ -18,11 +19,11 @@ export class UploadPack {
     this.#where = where;
     this.#chunks = channel.iterator({ destroyOnReturn: false });
     this.#ended = new Promise(resolve => {
-      let code: number | undefined;
-      channel.on('exit', (status: number | null) => {
-        code = status ?? undefined;
+      let how: string | undefined;
+      channel.on('exit', (code: number | null, signal?: string) => {
+        how = code === null ? `was ended by ${foreignText(signal ?? 'a signal', 20)}` : `ended with exit code ${code}`;
       });
-      channel.on('close', () => resolve(code));
+      channel.on('close', () => resolve(how));
     });
     channel.on('error', () => undefined);
     channel.stderr.on('data', (chunk: Buffer) => {
@@ -81,17 +82,17 @@ export class UploadPack {
 
   /** The process, or the connection, has ended. */
   async #checkEnd(until: 'flush' | 'end'): Promise<void> {
-    const code = await this.#ended;
+    const how = await this.#ended;
     const failure = this.#connection.failure();
     if (failure) throw failure;
-    if (until === 'end' && code === 0) return;
+    if (until === 'end' && how === 'ended with exit code 0') return;
     const said = foreignText(this.#complaints);
     if (/not found|does not exist|does not appear to be a git repository|no such (repository|project)/i.test(said))
       throw new GitError(
         'RepositoryNotFound',
         `${this.#where}: there is no repository, or this key may not see it (“${said}”)`,
       );
-    const how = code === undefined ? 'ended early' : `ended with exit code ${code}`;
+    if (how === undefined) throw new GitError('Unreachable', `${this.#where} closed the connection in its answer`);
     throw new GitError('ServerError', `${this.#where}: git-upload-pack ${how}${said ? ` (“${said}”)` : ''}`);
   }
 }
