@@ -52,6 +52,8 @@ async function bundle(name: string, folder: string): Promise<void> {
     sourcemap: 'linked',
     sourcesContent: false,
     legalComments: 'none',
+    // Native parts that ssh2 looks for and does without.
+    external: ['cpu-features', '*.node'],
     plugins: [noClientOfEveryKind],
     logLevel: 'warning',
   });
