@@ -9,9 +9,9 @@ import { ChartError } from './errors.ts';
 import { readSmallFile, resolveWithin } from './source-path.ts';
 
 /** Gets charts of a repository, as a HelmChart and the dependencies of charts need them. */
-export interface ChartRepository {
+export interface ChartRepository<T extends FoundChart = FoundChart> {
   /** The version that is meant by a version or a range, and how to get its archive. */
-  find(name: string, version: string): Promise<FoundChart>;
+  find(name: string, version: string): Promise<T>;
 }
 
 export interface FoundChart {

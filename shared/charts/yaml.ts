@@ -1,5 +1,4 @@
-import * as yaml from 'yaml';
-import { Document, type Tags } from 'yaml';
+import { Document, parseDocument, type Tags } from 'yaml';
 import { ChartError, type ChartErrorCode } from './errors.ts';
 
 /** A value of YAML. Mappings are Maps, so that no key of theirs can be mistaken for a property of objects. */

@@ -2,11 +2,12 @@ import { apiVersionOf, kindOf } from '../api/kinds.ts';
 import { type KubeObject, keyString, type ObjectKey } from '../api/object.ts';
 import { ApiError } from '../ports/cluster.ts';
 import { makeContext, type Recorded } from './context.ts';
+import { wakeDependents } from './dependents.ts';
 import { classify, findError, isUnreachable, messageOfError, StalledError } from './errors.ts';
 import { logUnrecorded, measureReconcile, measureThrown, measureUnreachable } from './measure.ts';
 import type { Outcome } from './outcome.ts';
 import { tellIfSlow } from './progress.ts';
-import { never, recordOf } from './record.ts';
+import { isSuspended, never, recordOf } from './record.ts';
 import { postpone, settle } from './settle.ts';
 import { statusManager, suspendedStatus, writeStatus } from './status.ts';
 import type { Attempt, Subject } from './subject.ts';
@@ -78,6 +79,7 @@ async function reconcileObject(attempt: Attempt, subject: Subject): Promise<void
     await index.removeObject(key);
     return;
   }
+  if (!deleting && attempt.controller.holdsData?.(subject.object)) return keepData(attempt, subject);
   if (!deleting && finalizer && !subject.object.metadata.finalizers?.includes(finalizer)) {
     const withFinalizer = await addFinalizer(subject, finalizer);
     if (!withFinalizer) return index.removeObject(key);
@@ -97,6 +99,24 @@ async function reconcileObject(attempt: Attempt, subject: Subject): Promise<void
     throw error;
   }
   measureReconcile(attempt, subject.startedAt, recorded.outcome);
+}
+
+/**
+ * An object that only holds data: what it has of a status and a finalizer, from when it was another, goes. Who refers to it
+ * is told of a new generation.
+ */
+async function keepData({ ports, item }: Attempt, subject: Subject): Promise<void> {
+  const { cluster, definition, key, object } = subject;
+  const known = await ports.index.getObject(key);
+  if (!isSuspended(object)) {
+    if (definition.finalizer) await removeFinalizer(subject, definition.finalizer);
+    // The API server's default of observedGeneration comes back by itself.
+    const had = Object.keys(object.status ?? {}).filter(field => field !== 'observedGeneration');
+    if (had.length > 0) await writeStatus(cluster, definition, object, {});
+  }
+  await ports.index.putObject(recordOf(key, { ...object, status: {} }, never, object));
+  const isNews = known?.uid !== object.metadata.uid || known?.generation !== object.metadata.generation;
+  if (isNews) await wakeDependents(key, ports, item.trace);
 }
 
 /** `finalizer` is that of an object that is being deleted; what is done with it lets it go. */

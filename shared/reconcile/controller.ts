@@ -18,6 +18,11 @@ export interface Controller<T extends KubeObject = KubeObject> {
    */
   finalize?(context: Context<T>): Promise<Outcome>;
   /**
+   * True for an object that only holds data for others, such as the address of a registry: it is not reconciled, and has
+   * neither a finalizer nor a status.
+   */
+  holdsData?(object: T): boolean;
+  /**
    * Condition types, besides Ready, Reconciling and Stalled, that only hold while somebody says so: summarize removes them
    * unless this reconcile set them (`context.condition`). Types not named here keep their last value.
    */
