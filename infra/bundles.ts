@@ -12,9 +12,9 @@ export const functionNames = readdirSync(join(root, 'functions'), { withFileType
   .map(entry => entry.name)
   .sort();
 
-/** What some of the bundled packages need: they were written for CommonJS, where `require` is there. */
+/** What some of the bundled packages need: they were written for CommonJS, where `require` and `__dirname` are there. */
 const requireBanner =
-  "import { createRequire as createRequireOfBundle } from 'node:module';\nconst require = createRequireOfBundle(import.meta.url);";
+  "import { createRequire as createRequireOfBundle } from 'node:module';\nconst require = createRequireOfBundle(import.meta.url);\nconst dirnameOfBundle = import.meta.dirname;";
 
 /**
  * Bundles the functions into `outdir`, one folder a function: `index.mjs` exports `handler`; what is imported later, when it
@@ -46,6 +46,7 @@ async function bundle(name: string, folder: string): Promise<void> {
     conditions: ['aws'],
     mainFields: ['module', 'main'],
     banner: { js: requireBanner },
+    define: { __dirname: 'dirnameOfBundle' },
     minify: true,
     // Classes are told apart by `code`, but their names stand in logs.
     keepNames: true,
