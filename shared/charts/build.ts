@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readChartArchive, writeChartArchive } from './chart-archive.ts';
+import { type BuildOptions, type ChartBuild, type ChartIdentity, needsPackaging } from './chart-build.ts';
 import { readChartDirectory } from './chart-directory.ts';
 import {
   type ChartFiles,
@@ -13,31 +14,8 @@ import {
 import { addDependencies, type OpenRepository } from './dependencies.ts';
 import { ChartError, inBuild } from './errors.ts';
 import { readSmallFile, resolveWithin } from './source-path.ts';
-import { cleanPath, effectiveValuesFiles, mergeValuesFiles, valuesFileName } from './values.ts';
-
-/** Which chart is meant, before it is made. */
-export interface ChartIdentity {
-  name: string;
-  /** With the build metadata that was asked for. */
-  version: string;
-}
-
-/** A chart that was made. */
-export interface ChartBuild extends ChartIdentity {
-  /** Whether it was packaged here; otherwise it is as it was found. */
-  packaged: boolean;
-  /** The values files that were merged. */
-  valuesFiles: string[];
-  /** Dependencies that were added. */
-  dependencies: number;
-}
-
-export interface BuildOptions {
-  valuesFiles?: string[] | undefined;
-  ignoreMissingValuesFiles?: boolean | undefined;
-  /** Build metadata for the version; none when empty. */
-  versionMetadata: string;
-}
+import { mergeValuesFiles } from './values.ts';
+import { cleanPath, effectiveValuesFiles, valuesFileName } from './values-files.ts';
 
 const isMetadata = (path: string) => path === chartFileName || path === 'requirements.yaml';
 
@@ -46,11 +24,6 @@ export function identityOf(name: string, version: string, options: BuildOptions)
   const { versionMetadata } = options;
   if (versionMetadata === '') return Promise.resolve({ name, version });
   return inBuild('MetadataPatchError', () => ({ name, version: withBuildMetadata(version, versionMetadata) }));
-}
-
-/** Whether a chart of a repository has to be packaged anew. */
-export function needsPackaging({ valuesFiles, versionMetadata }: BuildOptions): boolean {
-  return versionMetadata !== '' || effectiveValuesFiles(valuesFiles).length > 0;
 }
 
 /**
@@ -197,11 +170,4 @@ async function packageChart(
     if (version !== metadata.version) files.set(chartFileName, withVersion(files.get(chartFileName)!, version));
     await writeChartArchive(metadata.name, files, file);
   });
-}
-
-/** What is said of a build: `pulled 'podinfo' chart with version '6.0.0'`. */
-export function summaryOf(build: ChartIdentity & Partial<ChartBuild>): string {
-  const action = build.packaged === undefined ? 'new' : build.packaged ? 'packaged' : 'pulled';
-  const values = build.valuesFiles?.length ? ` and merged values files [${build.valuesFiles.join(' ')}]` : '';
-  return `${action} '${build.name}' chart with version '${build.version}'${values}`;
 }
