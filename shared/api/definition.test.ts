@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { unsupportedFields } from './definition.ts';
 import { kindOf } from './kinds.ts';
 
 const metadata = { name: 'a', namespace: 'b' };
@@ -17,32 +18,19 @@ describe('unsupported', () => {
         timeout: '20s',
         ref: { branch: 'main', tag: 't', semver: '*', name: 'refs/heads/x', commit: 'abc' },
         secretRef: { name: 's' },
-        provider: 'generic',
+        proxySecretRef: { name: 'p' },
+        provider: 'azure',
+        serviceAccountName: 'a',
+        verify: { mode: 'TagAndHEAD', secretRef: { name: 'k' } },
+        recurseSubmodules: true,
+        include: [{ repository: { name: 'a' } }],
         ignore: '*.md',
         sparseCheckout: ['a'],
         suspend: true,
       },
       [],
     ],
-    ['ssh', 'GitRepository', { url: 'ssh://git@example.com/a', proxySecretRef: { name: 'p' } }, []],
-    ['a provider', 'GitRepository', { url: 'https://a', provider: 'azure' }, ['spec.provider: azure']],
-    ['verify', 'GitRepository', { url: 'https://a', verify: { mode: 'HEAD' } }, ['spec.verify']],
-    [
-      'switched off',
-      'GitRepository',
-      { url: 'https://a', recurseSubmodules: false, include: [], sparseCheckout: [] },
-      [],
-    ],
-    [
-      'several at once',
-      'GitRepository',
-      {
-        url: 'https://a',
-        recurseSubmodules: true,
-        include: [{}],
-      },
-      ['spec.recurseSubmodules', 'spec.include'],
-    ],
+    ['ssh', 'GitRepository', { url: 'ssh://git@example.com/a' }, []],
     ['a Kustomization', 'Kustomization', { sourceRef: { kind: 'GitRepository', name: 'a' } }, []],
     ['another source', 'Kustomization', { sourceRef: { kind: 'Bucket', name: 'a' } }, ['spec.sourceRef.kind: Bucket']],
     [
@@ -67,6 +55,13 @@ describe('unsupported', () => {
   ];
   for (const [name, kind, spec, expected] of table)
     it(`${kind}: ${name}`, () => assert.deepEqual(kindOf(kind)!.unsupported(object(kind, spec)), expected));
+
+  it('takes what is switched off for absent', () => {
+    const table = [{ path: 'spec.a' }, { path: 'spec.b[].c' }];
+    const found = (spec: Record<string, unknown>) => unsupportedFields(table, object('X', spec));
+    for (const a of [false, '', [], null, undefined]) assert.deepEqual(found({ a, b: [{ c: a }] }), []);
+    assert.deepEqual(found({ a: true, b: [{ c: 1 }, { c: 2 }] }), ['spec.a', 'spec.b[].c']);
+  });
 
   it('bears an object without a spec', () => {
     assert.deepEqual(kindOf('Kustomization')!.unsupported({ apiVersion: 'x', kind: 'Kustomization', metadata }), []);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type GitReference, refPrefixes, resolveReference } from './reference.ts';
+import { type GitReference, type Resolved, refPrefixes, resolveReference } from './reference.ts';
 import type { RemoteRef, RemoteRefs } from './refs.ts';
 
 const oid = (digit: string) => digit.repeat(40);
@@ -19,95 +19,97 @@ const list: RemoteRef[] = [
 const refs: RemoteRefs = { refs: new Map(list.map(ref => [ref.name, ref])), empty: false };
 const commit = oid('c');
 
-const table: { ref: GitReference | undefined; oid: string; revision: string; refName?: string; prefixes: string[] }[] =
-  [
-    {
-      ref: undefined,
-      oid: oid('2'),
-      revision: `master@sha1:${oid('2')}`,
-      refName: 'refs/heads/master',
-      prefixes: ['refs/heads/master'],
-    },
-    {
-      ref: {},
-      oid: oid('2'),
-      revision: `master@sha1:${oid('2')}`,
-      refName: 'refs/heads/master',
-      prefixes: ['refs/heads/master'],
-    },
-    {
-      ref: { branch: 'feature/a' },
-      oid: oid('3'),
-      revision: `feature/a@sha1:${oid('3')}`,
-      refName: 'refs/heads/feature/a',
-      prefixes: ['refs/heads/feature/a'],
-    },
-    {
-      ref: { branch: 'main', tag: 'v1.0.0' },
-      oid: oid('5'),
-      revision: `v1.0.0@sha1:${oid('5')}`,
-      refName: 'refs/tags/v1.0.0',
-      prefixes: ['refs/tags/v1.0.0'],
-    },
-    {
-      ref: { tag: 'v1.0.0', semver: '1.x' },
-      oid: oid('6'),
-      revision: `1.1.0@sha1:${oid('6')}`,
-      refName: 'refs/tags/1.1.0',
-      prefixes: ['refs/tags/'],
-    },
-    {
-      ref: { semver: '>=1.0.0-0 <2.0.0' },
-      oid: oid('7'),
-      revision: `v1.2.0-rc.1@sha1:${oid('7')}`,
-      refName: 'refs/tags/v1.2.0-rc.1',
-      prefixes: ['refs/tags/'],
-    },
-    {
-      ref: { semver: '1.x', name: 'refs/heads/main' },
-      oid: oid('1'),
-      revision: `refs/heads/main@sha1:${oid('1')}`,
-      refName: 'refs/heads/main',
-      prefixes: ['refs/heads/main'],
-    },
-    {
-      ref: { name: 'refs/pull/420/head' },
-      oid: oid('4'),
-      revision: `refs/pull/420/head@sha1:${oid('4')}`,
-      refName: 'refs/pull/420/head',
-      prefixes: ['refs/pull/420/head'],
-    },
-    {
-      ref: { name: 'refs/tags/v1.0.0' },
-      oid: oid('5'),
-      revision: `refs/tags/v1.0.0@sha1:${oid('5')}`,
-      refName: 'refs/tags/v1.0.0',
-      prefixes: ['refs/tags/v1.0.0'],
-    },
-    {
-      ref: { name: 'refs/tags/v1.0.0^{}' },
-      oid: oid('5'),
-      revision: `refs/tags/v1.0.0^{}@sha1:${oid('5')}`,
-      refName: 'refs/tags/v1.0.0',
-      prefixes: ['refs/tags/v1.0.0'],
-    },
-    { ref: { name: 'HEAD' }, oid: oid('1'), revision: `HEAD@sha1:${oid('1')}`, refName: 'HEAD', prefixes: ['HEAD'] },
-    { ref: { commit }, oid: commit, revision: `sha1:${commit}`, prefixes: [] },
-    {
-      ref: { commit: commit.toUpperCase(), tag: 'v1.0.0', semver: '1.x' },
-      oid: commit,
-      revision: `sha1:${commit}`,
-      prefixes: [],
-    },
-    {
-      ref: { commit, branch: 'main' },
-      oid: commit,
-      revision: `main@sha1:${commit}`,
-      refName: 'refs/heads/main',
-      prefixes: ['refs/heads/main'],
-    },
-    { ref: { commit, name: 'refs/heads/main' }, oid: commit, revision: `refs/heads/main@sha1:${commit}`, prefixes: [] },
-  ];
+const table: (Resolved & { ref: GitReference | undefined; prefixes: string[] })[] = [
+  {
+    ref: undefined,
+    oid: oid('2'),
+    revision: `master@sha1:${oid('2')}`,
+    refName: 'refs/heads/master',
+    prefixes: ['refs/heads/master'],
+  },
+  {
+    ref: {},
+    oid: oid('2'),
+    revision: `master@sha1:${oid('2')}`,
+    refName: 'refs/heads/master',
+    prefixes: ['refs/heads/master'],
+  },
+  {
+    ref: { branch: 'feature/a' },
+    oid: oid('3'),
+    revision: `feature/a@sha1:${oid('3')}`,
+    refName: 'refs/heads/feature/a',
+    prefixes: ['refs/heads/feature/a'],
+  },
+  {
+    ref: { branch: 'main', tag: 'v1.0.0' },
+    oid: oid('5'),
+    revision: `v1.0.0@sha1:${oid('5')}`,
+    refName: 'refs/tags/v1.0.0',
+    tagOid: oid('a'),
+    prefixes: ['refs/tags/v1.0.0'],
+  },
+  {
+    ref: { tag: 'v1.0.0', semver: '1.x' },
+    oid: oid('6'),
+    revision: `1.1.0@sha1:${oid('6')}`,
+    refName: 'refs/tags/1.1.0',
+    prefixes: ['refs/tags/'],
+  },
+  {
+    ref: { semver: '>=1.0.0-0 <2.0.0' },
+    oid: oid('7'),
+    revision: `v1.2.0-rc.1@sha1:${oid('7')}`,
+    refName: 'refs/tags/v1.2.0-rc.1',
+    prefixes: ['refs/tags/'],
+  },
+  {
+    ref: { semver: '1.x', name: 'refs/heads/main' },
+    oid: oid('1'),
+    revision: `refs/heads/main@sha1:${oid('1')}`,
+    refName: 'refs/heads/main',
+    prefixes: ['refs/heads/main'],
+  },
+  {
+    ref: { name: 'refs/pull/420/head' },
+    oid: oid('4'),
+    revision: `refs/pull/420/head@sha1:${oid('4')}`,
+    refName: 'refs/pull/420/head',
+    prefixes: ['refs/pull/420/head'],
+  },
+  {
+    ref: { name: 'refs/tags/v1.0.0' },
+    oid: oid('5'),
+    revision: `refs/tags/v1.0.0@sha1:${oid('5')}`,
+    refName: 'refs/tags/v1.0.0',
+    tagOid: oid('a'),
+    prefixes: ['refs/tags/v1.0.0'],
+  },
+  {
+    ref: { name: 'refs/tags/v1.0.0^{}' },
+    oid: oid('5'),
+    revision: `refs/tags/v1.0.0^{}@sha1:${oid('5')}`,
+    refName: 'refs/tags/v1.0.0',
+    tagOid: oid('a'),
+    prefixes: ['refs/tags/v1.0.0'],
+  },
+  { ref: { name: 'HEAD' }, oid: oid('1'), revision: `HEAD@sha1:${oid('1')}`, refName: 'HEAD', prefixes: ['HEAD'] },
+  { ref: { commit }, oid: commit, revision: `sha1:${commit}`, prefixes: [] },
+  {
+    ref: { commit: commit.toUpperCase(), tag: 'v1.0.0', semver: '1.x' },
+    oid: commit,
+    revision: `sha1:${commit}`,
+    prefixes: [],
+  },
+  {
+    ref: { commit, branch: 'main' },
+    oid: commit,
+    revision: `main@sha1:${commit}`,
+    refName: 'refs/heads/main',
+    prefixes: ['refs/heads/main'],
+  },
+  { ref: { commit, name: 'refs/heads/main' }, oid: commit, revision: `refs/heads/main@sha1:${commit}`, prefixes: [] },
+];
 
 test('the last of branch, tag, semver, name, commit counts, and revisions are written as Flux writes them', () => {
   for (const { ref, prefixes, ...expected } of table) {

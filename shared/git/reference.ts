@@ -17,6 +17,8 @@ export interface Resolved {
   oid: string;
   /** The reference it was found by, in full; with spec.ref.commit, the branch that must hold the commit. */
   refName?: string;
+  /** The tag object, when the reference is an annotated tag. */
+  tagOid?: string;
   /** As artifacts and statuses write it: `main@sha1:…`. */
   revision: string;
   /**
@@ -51,7 +53,7 @@ export function resolveReference(refs: RemoteRefs, ref: GitReference = {}, times
   const found = refs.refs.get(refName);
   if (!found) throw notFound(refName, kind);
   const written = kind === 'name' ? ref.name! : shortName(refName);
-  return { oid: commitOf(found), refName, revision: revisionOf(written, commitOf(found)) };
+  return { oid: commitOf(found), refName, ...tagOf(found), revision: revisionOf(written, commitOf(found)) };
 }
 
 function resolveCommit(refs: RemoteRefs, ref: GitReference): Resolved {
@@ -90,7 +92,8 @@ function resolveRange(refs: RemoteRefs, text: string, times?: Map<string, number
   const chosen = best.at(-1)?.ref;
   if (!chosen) throw new GitError('ReferenceNotFound', `no match found for semver: ${foreignText(text, 80)}`);
   const oid = commitOf(chosen);
-  const resolved = { oid, refName: chosen.name, revision: revisionOf(shortName(chosen.name), oid) };
+  const revision = revisionOf(shortName(chosen.name), oid);
+  const resolved = { oid, refName: chosen.name, ...tagOf(chosen), revision };
   const commits = [...new Set(best.map(({ ref }) => commitOf(ref)))];
   return commits.length > 1 ? { ...resolved, ties: commits } : resolved;
 }
@@ -134,6 +137,10 @@ function shortName(refName: string): string {
 
 function commitOf(ref: RemoteRef): string {
   return ref.peeled ?? ref.oid;
+}
+
+function tagOf(ref: RemoteRef): { tagOid?: string } {
+  return ref.peeled === undefined ? {} : { tagOid: ref.oid };
 }
 
 function revisionOf(name: string, oid: string): string {

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { defineKind, type NotBuilt, type OlderVersion } from '../definition.ts';
+import { defineKind, type OlderVersion } from '../definition.ts';
 import {
   conditions,
   flag,
@@ -109,14 +109,6 @@ const status = z
 export const GitRepository = kubeObject(spec, status).describe('A Git repository whose contents become an artifact.');
 export type GitRepository = z.infer<typeof GitRepository>;
 
-const notBuilt: NotBuilt[] = [
-  { path: 'spec.provider', when: provider => provider !== 'generic', values: 'only `generic`' },
-  { path: 'spec.serviceAccountName' },
-  { path: 'spec.verify' },
-  { path: 'spec.recurseSubmodules' },
-  { path: 'spec.include' },
-];
-
 const gitImplementation = {
   path: 'spec.gitImplementation',
   schema: {
@@ -188,5 +180,5 @@ export const gitRepositoryKind = defineKind({
   fieldManager: 'source-controller',
   finalizer: 'finalizers.fluxcd.io',
   hasStatus: true,
-  notBuilt,
+  notBuilt: [],
 });

@@ -3,44 +3,43 @@ import * as z from 'zod';
 import { parseDuration } from '../../api/duration.ts';
 import type { Artifact } from '../../api/source/artifact.ts';
 import type { GitRepository } from '../../api/source/git-repository.ts';
-import { ArtifactError } from '../../artifact/errors.ts';
-import type { Resolved } from '../../git/reference.ts';
-import { connectRemote, type GitRemote } from '../../git/remote.ts';
-import type { Snapshot } from '../../git/snapshot.ts';
+import { GitError } from '../../git/errors.ts';
 import { type Controller, runSteps, type Step } from '../../reconcile/controller.ts';
 import { findError } from '../../reconcile/errors.ts';
 import type { Outcome } from '../../reconcile/outcome.ts';
 import { askOnce, type Fetched, fetchOnce, type Question } from './fetch-once.ts';
-import { credentialsOf, gitProxy } from './git-credentials.ts';
 import { fetchFailure } from './git-failure.ts';
+import { findIncludes, IncludeError, includesChanged } from './git-include.ts';
+import { gitAccess } from './git-provider.ts';
+import { fetchTree, NotStored } from './git-tree.ts';
 import {
+  forgetVerification,
+  requiresVerification,
+  type SignedObjects,
+  signedObjects,
+  verifySource,
+} from './git-verify.ts';
+import { type GitWork, openRemote } from './git-work.ts';
+import {
+  failed,
   fetchFailed,
   findArtifact,
   keepArtifact,
   looksForWord,
   outdated,
   recordArtifact,
-  type SourceWork,
   sourceTransients,
   storageFailed,
   stored,
   tellStart,
 } from './source.ts';
-import { storeTree } from './stored-file.ts';
 
-/** What the steps of one reconcile find out. */
-interface Work extends SourceWork<GitRepository> {
-  remote?: GitRemote;
-  /** All that decides what the remote shows: see Question in fetch-once.ts. */
-  credentials?: readonly string[];
-  resolved?: Resolved;
-  snapshot?: Snapshot;
-}
-
-const Resolution = z.object({ oid: z.string(), refName: z.string().exactOptional(), revision: z.string() });
-
-/** What was fetched could not be put into the store; the cause tells why. */
-class NotStored extends Error {}
+const Resolution = z.object({
+  oid: z.string(),
+  refName: z.string().exactOptional(),
+  tagOid: z.string().exactOptional(),
+  revision: z.string(),
+});
 
 /**
  * GitRepository: looks at the remote's references first, which is one request; fetches the one commit only when it, or
@@ -48,54 +47,58 @@ class NotStored extends Error {}
  */
 export const gitRepositoryController: Controller<GitRepository> = {
   kind: 'GitRepository',
-  transientConditions: sourceTransients,
+  transientConditions: [...sourceTransients, 'IncludeUnavailable'],
   async reconcile(context) {
-    const work: Work = { ...context };
+    const work: GitWork = { ...context };
     tellStart(work);
+    forgetVerification(work);
     try {
       return await runSteps(steps, work);
     } finally {
-      await work.snapshot?.dispose();
       await work.remote?.close();
     }
   },
 };
 
-const steps: Step<Work>[] = [
+const steps: Step<GitWork>[] = [
   { name: 'look for the artifact', run: findArtifact },
+  { name: 'find the includes', run: findIncludes },
   { name: 'resolve the reference', run: resolve },
   { name: 'compare', run: compare },
   { name: 'fetch and store', run: storeArtifact },
 ];
 
-async function resolve(work: Work): Promise<Outcome | undefined> {
-  const { spec, metadata } = work.object;
+async function resolve(work: GitWork): Promise<Outcome | undefined> {
+  const { spec } = work.object;
   try {
-    const { namespace = '' } = metadata;
-    const proxy = await gitProxy(work.cluster, namespace, spec.proxySecretRef?.name);
-    const auth = await credentialsOf(work.cluster, namespace, spec.secretRef?.name, spec.url);
-    work.remote = connectRemote(spec.url, {
-      ...(auth ? { auth } : {}),
-      proxy,
-      timeoutMs: parseDuration(spec.timeout),
-      signal: work.signal,
-      rules: { refuseLoopback: work.ports.refuseLoopback },
-    });
-    work.credentials = [auth, proxy].map(part => JSON.stringify(part ?? null));
+    work.access = await gitAccess(work);
+    work.until = performance.now() + parseDuration(spec.timeout);
+    const remote = openRemote(work, spec.url, work.access.auth);
+    work.remote = remote;
     const question = { ...questionOf(work), shape: { ref: spec.ref } };
-    const { remote } = work;
     work.resolved = await askOnce(work, question, Resolution, () => remote.resolve(spec.ref));
     return undefined;
   } catch (error) {
-    return fetchFailed(work, fetchFailure(error));
+    return notFetched(work, error);
   }
 }
 
+function notFetched(work: GitWork, error: unknown): Outcome {
+  if (findError(error, GitError)?.code === 'AuthenticationFailed') work.access?.refused?.();
+  return fetchFailed(work, fetchFailure(error));
+}
+
 /** Nothing to fetch when neither the commit nor what shapes the artifact changed. */
-async function compare(work: Work): Promise<Outcome | undefined> {
-  const { artifact, resolved } = work;
+async function compare(work: GitWork): Promise<Outcome | undefined> {
+  const { artifact, includes = [], object, resolved } = work;
   if (!resolved) throw new Error('the reference is not resolved');
-  if (artifact?.revision !== resolved.revision || shapeChanged(work.object)) return undefined;
+  if (includesChanged(object, includes))
+    work.stage('building artifact: included artifacts differ from last observed includes');
+  else if (artifact?.revision === resolved.revision && !shapeChanged(object)) return upToDate(work, artifact);
+  return undefined;
+}
+
+async function upToDate(work: GitWork, artifact: Artifact): Promise<Outcome> {
   if (looksForWord(work)) {
     const message = `no changes since last reconciliation: observed revision '${artifact.revision}'`;
     work.event({ severity: 'info', reason: 'GitOperationSucceeded', message, to: 'cluster' });
@@ -103,63 +106,86 @@ async function compare(work: Work): Promise<Outcome | undefined> {
   return told(work, await keepArtifact(work), undefined);
 }
 
-/** Whether the artifact was made by other rules than those of the spec now. */
-function shapeChanged({ spec, status }: GitRepository): boolean {
+/** Whether the artifact was made by other rules than those of the spec now, or has to be verified. */
+function shapeChanged(object: GitRepository): boolean {
+  const { spec, status } = object;
   return (
-    spec.ignore !== status.observedIgnore || !isDeepStrictEqual(spec.sparseCheckout, status.observedSparseCheckout)
+    spec.ignore !== status.observedIgnore ||
+    !isDeepStrictEqual(spec.sparseCheckout, status.observedSparseCheckout) ||
+    (spec.recurseSubmodules ?? false) !== (status.observedRecurseSubmodules ?? false) ||
+    requiresVerification(object)
   );
 }
 
 /** What all questions to the remote have in common. */
-function questionOf({ object, credentials = [] }: Work): Question {
+function questionOf({ object, access }: GitWork): Question {
   const { url, timeout } = object.spec;
   return {
     kind: 'git',
     url,
-    credentials,
+    credentials: access?.credentials ?? [],
     timeoutMs: parseDuration(timeout),
-    failure: error => (findError(error, NotStored) ? undefined : fetchFailure(error)),
+    failure: error => (isStorage(error) ? undefined : fetchFailure(error)),
   };
 }
 
-async function storeArtifact(work: Work): Promise<Outcome> {
+/** All that decides what the artifact of a commit holds, and what has to be known of it. */
+function shapeOf({ object, includes = [], resolved }: GitWork): Record<string, unknown> {
+  const { ref, ignore, sparseCheckout, recurseSubmodules, verify } = object.spec;
+  return {
+    ignore,
+    sparseCheckout,
+    // Where a commit was found matters only when it is named: then it has to be looked for on the branch.
+    within: ref?.commit ? resolved?.refName : undefined,
+    ...(recurseSubmodules ? { recurseSubmodules } : {}),
+    ...(includes.length > 0 ? { includes: includes.map(({ spec, artifact }) => [spec, artifact.digest]) } : {}),
+    ...(verify ? { signed: resolved?.tagOid ?? true } : {}),
+  };
+}
+
+async function storeArtifact(work: GitWork): Promise<Outcome> {
   const { resolved, object } = work;
   if (!resolved) throw new Error('the reference is not resolved');
-  const { ref, ignore, sparseCheckout } = object.spec;
-  if (work.artifact?.revision !== resolved.revision) outdated(work, `new upstream revision '${resolved.revision}'`);
-  // Where a commit was found matters only when it is named: then it has to be looked for on the branch.
-  const within = ref?.commit ? resolved.refName : undefined;
-  const question = { ...questionOf(work), revision: resolved.oid, shape: { ignore, sparseCheckout, within } };
+  const question = { ...questionOf(work), revision: resolved.oid, shape: shapeOf(work) };
   let fetched: Fetched;
+  let signed: SignedObjects | undefined;
   try {
-    fetched = await fetchOnce(work, question, () => fetchAndStore(work, resolved));
+    fetched = await fetchOnce(work, question, () => fetchTree(work));
+    if (object.spec.verify) signed = signedObjects(resolved, fetched.detail);
   } catch (error) {
-    const notStored = findError(error, NotStored);
-    return notStored ? storageFailed(work, notStored.cause) : fetchFailed(work, fetchFailure(error));
+    return isStorage(error) ? notStored(work, resolved.revision, error) : notFetched(work, error);
   }
   const { digest, size, detail } = fetched;
+  const unverified = signed && (await verifySource(work, signed));
+  if (unverified) return unverified;
   const artifact = await recordArtifact(work, { digest, size, revision: resolved.revision });
-  work.status.observedIgnore = ignore;
-  work.status.observedSparseCheckout = sparseCheckout;
+  observe(work);
   return told(work, artifact, detail?.message);
 }
 
-async function fetchAndStore(work: Work, { oid, refName, revision }: Resolved): Promise<Fetched> {
-  const { remote, object, ports } = work;
-  if (!remote) throw new Error('the remote is not open');
-  work.snapshot = await remote.fetchCommit(oid, refName);
-  const filter = { specIgnore: object.spec.ignore, directories: object.spec.sparseCheckout };
-  try {
-    const archive = await storeTree(work.snapshot, filter, ports.store, work.clock.now());
-    return { ...archive, revision, detail: { message: work.snapshot.commit.message } };
-  } catch (cause) {
-    // A directory of spec.sparseCheckout that is not there: the fault of what was fetched, not of the store.
-    if (findError(cause, ArtifactError)?.code === 'NotFound') throw cause;
-    throw new NotStored('the artifact could not be stored', { cause });
-  }
+/** Says by which rules the artifact was made. */
+function observe({ object, includes = [], status }: GitWork): void {
+  const { ignore, sparseCheckout, recurseSubmodules, include } = object.spec;
+  status.observedIgnore = ignore;
+  status.observedSparseCheckout = sparseCheckout;
+  status.observedRecurseSubmodules = recurseSubmodules || undefined;
+  status.observedInclude = include?.length ? include : undefined;
+  status.includedArtifacts = includes.length > 0 ? includes.map(({ artifact }) => artifact) : undefined;
 }
 
-function told(work: Work, artifact: Artifact, message: string | undefined): Outcome {
+function isStorage(error: unknown): boolean {
+  return findError(error, NotStored) !== undefined || findError(error, IncludeError) !== undefined;
+}
+
+function notStored(work: GitWork, revision: string, error: unknown): Outcome {
+  if (work.artifact?.revision !== revision) outdated(work, `new upstream revision '${revision}'`);
+  const include = findError(error, IncludeError);
+  if (!include) return storageFailed(work, findError(error, NotStored)?.cause);
+  const { code: reason, message } = include;
+  return failed(work, 'StorageOperationFailed', { reason, message, stalled: false, error });
+}
+
+function told(work: GitWork, artifact: Artifact, message: string | undefined): Outcome {
   const commit = message === undefined ? artifact.revision : shortMessage(message);
   return stored(work, artifact, { eventMessage: `stored artifact for commit '${commit}'` });
 }

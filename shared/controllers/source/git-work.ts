@@ -1,0 +1,29 @@
+import type { GitRepository } from '../../api/source/git-repository.ts';
+import type { Resolved } from '../../git/reference.ts';
+import { connectRemote, type GitAuth, type GitRemote } from '../../git/remote.ts';
+import type { Include } from './git-include.ts';
+import type { GitAccess } from './git-provider.ts';
+import type { SourceWork } from './source.ts';
+
+/** What the steps of one reconcile of a GitRepository find out. */
+export interface GitWork extends SourceWork<GitRepository> {
+  /** The artifacts of the included repositories, in the order of spec.include. */
+  includes?: Include[];
+  access?: GitAccess;
+  remote?: GitRemote;
+  /** performance.now() at which spec.timeout is over. */
+  until?: number;
+  resolved?: Resolved;
+}
+
+/** Opens a repository by the object's proxy and within what is left of its time. Throws GitError. */
+export function openRemote(work: GitWork, url: string, auth: GitAuth): GitRemote {
+  const left = (work.until ?? 0) - performance.now();
+  return connectRemote(url, {
+    auth,
+    proxy: work.access?.proxy,
+    timeoutMs: Math.max(1, Math.round(left)),
+    signal: work.signal,
+    rules: { refuseLoopback: work.ports.refuseLoopback },
+  });
+}
