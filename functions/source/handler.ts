@@ -4,6 +4,8 @@ import { ports } from '#ports';
 import { bucketController } from '../../shared/controllers/source/bucket.ts';
 import { artifactGeneratorController } from '../../shared/controllers/source/generator/artifact-generator.ts';
 import { gitRepositoryController } from '../../shared/controllers/source/git-repository.ts';
+import { helmChartController } from '../../shared/controllers/source/helm-chart.ts';
+import { helmRepositoryController } from '../../shared/controllers/source/helm-repository.ts';
 import { ociRepositoryController } from '../../shared/controllers/source/oci-repository.ts';
 import { work } from '../../shared/reconcile/worker.ts';
 import { config } from './config.ts';
@@ -12,6 +14,8 @@ const controllers = [
   gitRepositoryController,
   bucketController,
   ociRepositoryController,
+  helmRepositoryController,
+  helmChartController,
   artifactGeneratorController(config),
 ];
 

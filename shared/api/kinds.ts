@@ -7,6 +7,8 @@ import { artifactGeneratorKind } from './source/artifact-generator.ts';
 import { bucketKind } from './source/bucket.ts';
 import { externalArtifactKind } from './source/external-artifact.ts';
 import { gitRepositoryKind } from './source/git-repository.ts';
+import { helmChartKind } from './source/helm-chart.ts';
+import { helmRepositoryKind } from './source/helm-repository.ts';
 import { ociRepositoryKind } from './source/oci-repository.ts';
 
 export type { KindDefinition } from './definition.ts';
@@ -16,6 +18,8 @@ export const kinds: KindDefinition[] = [
   gitRepositoryKind,
   ociRepositoryKind,
   bucketKind,
+  helmRepositoryKind,
+  helmChartKind,
   externalArtifactKind,
   artifactGeneratorKind,
   kustomizationKind,

@@ -46,6 +46,8 @@ const queues: Record<string, QueueName> = {
   GitRepository: 'source',
   OCIRepository: 'source',
   Bucket: 'source',
+  HelmRepository: 'source',
+  HelmChart: 'source',
   ExternalArtifact: 'source',
   ArtifactGenerator: 'source',
   Kustomization: 'kustomize',
