@@ -80,8 +80,6 @@ export const onAws = process.env.SLUICE_TEST_RUNTIME === 'aws';
 
 /** Kinds that are not the toolkit's. */
 const types: Record<string, TypeRef> = {
-  HelmRepository: { apiVersion: 'source.toolkit.fluxcd.io/v1', kind: 'HelmRepository' },
-  HelmChart: { apiVersion: 'source.toolkit.fluxcd.io/v1', kind: 'HelmChart' },
   ConfigMap: { apiVersion: 'v1', kind: 'ConfigMap' },
   Secret: { apiVersion: 'v1', kind: 'Secret' },
   Service: { apiVersion: 'v1', kind: 'Service' },
