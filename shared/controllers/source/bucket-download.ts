@@ -1,5 +1,6 @@
 import { open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import * as z from 'zod';
 import { type ArchiveEntry, writeArchive } from '../../artifact/archive.ts';
 import { ignoreFileName } from '../../artifact/ignore.ts';
@@ -116,7 +117,9 @@ async function fetchObject(
 }
 
 /** Writes a file anew; gives its size. Throws StorageError Unavailable when the body is shorter than was said. */
-async function writeBody(body: AsyncIterable<unknown>, file: string, wanted: number | undefined): Promise<number> {
+async function writeBody(body: Readable, file: string, wanted: number | undefined): Promise<number> {
+  // It may break while the file is opened; reading it tells of that.
+  body.on('error', () => {});
   const handle = await open(file, 'w', 0o600);
   let size = 0;
   try {
