@@ -44,7 +44,8 @@ async function startReal(dir: string): Promise<Target> {
 const endWithParent = new URL('../../shared/local/end-with-parent.ts', import.meta.url).href;
 const sandboxMain = join(dirname(fileURLToPath(import.meta.url)), '../../shared/sandbox/main.ts');
 
-async function startSandboxProcess(dir: string): Promise<Target> {
+/** A sandbox of its own, in `dir`, which exists. */
+export async function startSandboxProcess(dir: string): Promise<Target> {
   let child: ChildProcess | undefined;
   let port = 0;
   const start = async () => {
