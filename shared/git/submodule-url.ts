@@ -11,7 +11,7 @@ export function submoduleUrl(written: string, parent: string, path: string): str
   const refuse = (why: string) =>
     new GitError(
       'SubmoduleRefused',
-      `submodule ${JSON.stringify(foreignText(path, 200))} has the address ${JSON.stringify(foreignText(withoutPassword(written), 200))}, ${why}`,
+      `submodule '${foreignText(path, 200)}' has the address '${foreignText(withoutPassword(written), 200)}', ${why}`,
     );
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
   if (/[\u0000-\u0020\u007f]/.test(written)) throw refuse('which holds a space or a control character');

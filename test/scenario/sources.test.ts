@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { gunzipSync } from 'node:zlib';
-import { extract } from 'tar-stream';
 import { commitFiles, createRepository, startGitServer } from '../../shared/local/git-server.ts';
+import { artifactFiles } from './artifact-files.ts';
 import { selfSigned } from './certificate.ts';
 import { gitRepository, secret, yaml } from './manifests.ts';
 import { conditionOf, startWorld, until } from './world.ts';
@@ -12,23 +10,6 @@ const world = await startWorld();
 const { git } = world;
 const ns = 'sources';
 await world.namespace(ns);
-
-/** The files of an artifact, fetched from the address that the object's status gives. */
-async function artifactFiles(artifact: { url: string; digest: string }): Promise<Record<string, string>> {
-  const response = await fetch(artifact.url);
-  assert.equal(response.status, 200, `${artifact.url}: ${response.status === 200 ? '' : await response.text()}`);
-  const bytes = Buffer.from(await response.arrayBuffer());
-  assert.equal(`sha256:${createHash('sha256').update(bytes).digest('hex')}`, artifact.digest);
-  const files: Record<string, string> = {};
-  const tar = extract();
-  tar.end(gunzipSync(bytes));
-  for await (const entry of tar) {
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of entry) chunks.push(chunk as Uint8Array);
-    if (entry.header.type === 'file') files[entry.header.name.replace(/^\.\//, '')] = Buffer.concat(chunks).toString();
-  }
-  return files;
-}
 
 const ready = (name: string) => world.condition('GitRepository', ns, name, 'Ready', 'True', 'Succeeded');
 
