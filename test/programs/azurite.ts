@@ -1,10 +1,9 @@
 /** Azurite, Microsoft's emulator of Azure's storage; of it the blobs. It is a package of ours, and so already there. */
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type ServerProcess, startServer } from './server-process.ts';
+import { connects, type ServerProcess, startServer } from './server-process.ts';
 
 export interface Azurite {
   /** URL of the storage account. */
@@ -36,18 +35,8 @@ export async function startAzurite(dir: string, tls?: { key: string; cert: strin
     cwd: dir,
     log: join(dir, 'azurite.log'),
     env: { AZURITE_ACCOUNTS: `${account}:${key}` },
-    ...(tls ? { ask: connected } : {}),
+    ...(tls ? { probe: connects } : {}),
   });
   const url = `${tls ? 'https' : 'http'}://127.0.0.1:${server.port}/${account}`;
   return { url, account, key, stop: server.stop };
-}
-
-function connected(port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1', () => {
-      socket.destroy();
-      resolve();
-    });
-    socket.on('error', reject);
-  });
 }

@@ -110,10 +110,6 @@ export async function connects(port: number): Promise<void> {
   }
 }
 
-function askHttp(port: number): Promise<unknown> {
-  return fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(5_000) });
-}
-
 async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
