@@ -4,7 +4,7 @@ import type { IConstruct } from 'constructs';
 import { seesClusters } from './constructs/functions.ts';
 import { type FunctionName, functionNames } from './function-settings.ts';
 import type { Installation } from './installation.ts';
-import type { Folder } from './permissions.ts';
+import { type Folder, serviceOf } from './permissions.ts';
 
 export interface Acknowledgement {
   construct: IConstruct;
@@ -29,6 +29,7 @@ const folders: Record<FunctionName, Folder[]> = {
   timer: [],
   schedule: ['artifacts', 'builds', 'applying', 'pending', 'sources', 'sweep'],
   'dead-letter': [],
+  'cloud-event': [],
 };
 
 const folderReasons: Record<Folder, string> = {
@@ -56,8 +57,28 @@ export function acknowledgements({ state, service, config }: Installation): Ackn
       reason:
         'Git servers cannot sign for AWS. Each request is authorized by its Receiver: an unguessable path, and the token or signature of its type, verified before the body is parsed',
     },
+    ...ofSourcesRole({ state, config }),
     ...functionNames.flatMap(name => ofRole(name, { state, service, config })),
   ];
+}
+
+/** Wildcards of the role that reads sources: those that the configuration has, and what AWS knows no other way. */
+function ofSourcesRole({ state, config }: Pick<Installation, 'state' | 'config'>): Acknowledgement[] {
+  const { sourcesRole: construct } = state;
+  if (!construct) return [];
+  const arns = config.sources.aws.filter(arn => serviceOf(arn) !== 'ecr-public');
+  const wildcards = new Map<string, string>();
+  for (const arn of arns) {
+    if (arn.includes('*')) wildcards.set(arn, 'The configuration names these sources by a pattern');
+    if (serviceOf(arn) === 's3') wildcards.set(`${arn}/*`, 'Objects of a bucket that the configuration names');
+  }
+  if (config.sources.aws.some(arn => serviceOf(arn).startsWith('ecr')))
+    wildcards.set('*', 'Logins of a registry are given out for the registry, which has no ARN');
+  return [...wildcards].map(([resource, reason]) => ({
+    construct,
+    id: `AwsSolutions-IAM5[Resource::${resource}]`,
+    reason,
+  }));
 }
 
 function ofRole(name: FunctionName, { state, service, config }: Installation): Acknowledgement[] {

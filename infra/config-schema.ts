@@ -30,6 +30,21 @@ const dnsLabel = z
   .string()
   .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'has to be a DNS label: lower-case letters, digits, hyphens');
 
+/** What can be read with `provider: aws`. An S3 ARN names a bucket, without its objects. */
+const sourceArn = z
+  .string()
+  .regex(
+    /^arn:aws[a-z-]*:(?:ecr:[a-z0-9*-]+:[0-9]{12}:repository\/[a-z0-9._/*-]+|ecr-public::[0-9]{12}:repository\/[a-z0-9._/*-]+|s3:::[a-z0-9.*-]+|codecommit:[a-z0-9*-]+:[0-9]{12}:[\w.*-]+|kms:[a-z0-9-]+:[0-9]{12}:key\/[a-z0-9-]+)$/,
+    'has to be the ARN of an ECR repository (arn:aws:ecr:eu-west-1:111122223333:repository/team/*), a bucket (arn:aws:s3:::config), a CodeCommit repository (arn:aws:codecommit:eu-west-1:111122223333:shop) or a KMS key',
+  );
+
+const bucketName = z
+  .string()
+  .regex(
+    /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/,
+    'has to be the name of a bucket: 3 to 63 lower-case letters, digits, dots, hyphens',
+  );
+
 /** A number for some of the functions. */
 export type PerFunction = Partial<Record<FunctionName, number>>;
 
@@ -192,6 +207,33 @@ export const Config = z.strictObject({
     .max(1000)
     .optional()
     .describe('Requests under way at a time to one cluster, from one process; unset, what the functions think right'),
+  sources: z
+    .strictObject({
+      aws: z
+        .array(sourceArn)
+        .max(60)
+        .default([])
+        .describe(
+          'What sources with `provider: aws` and no serviceAccountName may read: ARNs of ECR repositories, buckets, CodeCommit repositories, and of KMS keys that buckets are encrypted with; `*` stands for any text',
+        ),
+    })
+    .prefault({}),
+  awsEvents: z
+    .strictObject({
+      ecr: z.boolean().default(true).describe('Pushes to ECR of this account and region are reconciled at once'),
+      codeCommit: z
+        .boolean()
+        .default(true)
+        .describe('Pushes to CodeCommit of this account and region are reconciled at once'),
+      s3: z
+        .array(bucketName)
+        .max(50)
+        .default([])
+        .describe(
+          'Buckets of this account and region whose changes are reconciled at once; each has to send its notifications to EventBridge',
+        ),
+    })
+    .prefault({}),
   tenancy: z
     .strictObject({
       noCrossNamespaceRefs: z

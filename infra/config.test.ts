@@ -81,6 +81,21 @@ const faults: [string, string, string][] = [
     'vpc: { id: vpc-0123456789abcdef0, subnets: [subnet-0123456789abcdef0, subnet-0123456789abcdef0] }\n',
     'sluice.yaml:1: vpc.subnets.1: subnet-0123456789abcdef0 is listed twice',
   ],
+  [
+    'a source that is none of AWS',
+    'sources:\n  aws:\n    - arn:aws:s3:::config/folder\n',
+    'sluice.yaml:3: sources.aws.0: is "arn:aws:s3:::config/folder"; it has to be the ARN of an ECR repository',
+  ],
+  [
+    'a bucket by its address',
+    'awsEvents: { s3: ["s3://config"] }\n',
+    'sluice.yaml:1: awsEvents.s3.0: is "s3://config"; it has to be the name of a bucket',
+  ],
+  [
+    'a word for a switch',
+    'awsEvents: { ecr: often }\n',
+    'sluice.yaml:1: awsEvents.ecr: is "often"; it has to be true or false',
+  ],
   ['too little memory', 'memory: { source: 64 }\n', 'sluice.yaml:1: memory.source: is 64; it has to be at least 128'],
   [
     'a timeout that keeps objects waiting',

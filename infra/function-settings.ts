@@ -63,6 +63,13 @@ export const functionSettings = {
     storage: 512,
     concurrency: 2,
   },
+  // Two questions to the index and a message, for each event.
+  'cloud-event': {
+    memory: 256,
+    timeout: 30,
+    longest: { seconds: 300, because: 'an event that is tried again after that is of little use' },
+    storage: 512,
+  },
 } as const satisfies Record<string, FunctionSettings>;
 
 export type FunctionName = keyof typeof functionSettings;

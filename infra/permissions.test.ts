@@ -75,6 +75,7 @@ const expected: Record<FunctionName, string[]> = {
     ...send('notification'),
     ...clusters,
   ],
+  'cloud-event': [...log, ...indexRead, ...send('source')],
 };
 
 const { service, state } = templatesOf();
@@ -96,6 +97,14 @@ vpc: { id: vpc-0123456789abcdef0, subnets: [subnet-0123456789abcdef0], securityG
     assert.equal(more.includes('ec2:CreateNetworkInterface *'), seesClusters, name);
     assert.equal(more.includes('not ec2:CreateNetworkInterface *'), seesClusters, name);
     assert.equal(more.length, seesClusters ? 13 : 0, more.join('\n'));
+  }
+});
+
+test('the sources at AWS add their role, to the function that reads them', () => {
+  const template = templatesOf('sources: { aws: ["arn:aws:s3:::config"] }').service;
+  for (const name of functionNames) {
+    const more = grantsOf(template, pascalCase(name)).filter(grant => !expected[name].includes(grant));
+    assert.deepEqual(more, name === 'source' ? ['sts:AssumeRole sources-role'] : [], name);
   }
 });
 

@@ -99,6 +99,12 @@ export class Permissions {
     ];
   }
 
+  /** To become who the sources at AWS are read by, where any are granted. */
+  sources(): PolicyStatement[] {
+    const { sourcesRole } = this.#state;
+    return sourcesRole ? [allow('SourcesRole', ['sts:AssumeRole'], [sourcesRole.roleArn])] : [];
+  }
+
   /** Secrets Manager puts a hyphen and six characters behind each name. */
   #secret(prefix: string): string {
     return Stack.of(this.#state).formatArn({
@@ -139,6 +145,57 @@ export function networkStatements(scope: Construct, functionName: string): Polic
       actions,
       resources: ['*'],
       conditions: { ArnEquals: { 'lambda:SourceFunctionArn': [arn] } },
+    }),
+  ];
+}
+
+/** What reading a source at AWS needs, by the service that its ARN names. Registries give out logins for all they have. */
+const reading: Record<string, { actions: string[]; below?: string[]; anywhere?: string[] }> = {
+  ecr: {
+    actions: ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer', 'ecr:ListImages'],
+    anywhere: ['ecr:GetAuthorizationToken'],
+  },
+  'ecr-public': { actions: [], anywhere: ['ecr-public:GetAuthorizationToken', 'sts:GetServiceBearerToken'] },
+  s3: { actions: ['s3:ListBucket', 's3:GetBucketLocation'], below: ['s3:GetObject'] },
+  codecommit: { actions: ['codecommit:GitPull'] },
+  kms: { actions: ['kms:Decrypt'] },
+};
+
+/** The service that an ARN names. */
+export function serviceOf(arn: string): string {
+  return arn.split(':')[2] ?? '';
+}
+
+/**
+ * To read the sources that the configuration names, and never the installation's own bucket, which holds what others may not
+ * see: a Bucket could name it.
+ */
+export function sourceStatements(arns: readonly string[], ownBucketArn: string): PolicyStatement[] {
+  const found = Object.entries(reading).flatMap(([service, { actions, below = [], anywhere = [] }]) => {
+    const of = arns.filter(arn => serviceOf(arn) === service);
+    const name = service.replace(/\W/g, '');
+    if (of.length === 0) return [];
+    return [
+      ...(actions.length > 0 ? [allow(`Read${name}`, actions, of)] : []),
+      ...(below.length > 0
+        ? [
+            allow(
+              `Read${name}Objects`,
+              below,
+              of.map(arn => `${arn}/*`),
+            ),
+          ]
+        : []),
+      ...(anywhere.length > 0 ? [allow(`SignInTo${name}`, anywhere, ['*'])] : []),
+    ];
+  });
+  return [
+    ...found,
+    new PolicyStatement({
+      sid: 'NotItsOwn',
+      effect: Effect.DENY,
+      actions: ['s3:*'],
+      resources: [ownBucketArn, `${ownBucketArn}/*`],
     }),
   ];
 }

@@ -93,11 +93,15 @@ export class Functions extends Construct {
       SLUICE_LOG_LEVEL: config.logLevel,
       ...(config.clusterRequests && { SLUICE_CLUSTER_REQUESTS: String(config.clusterRequests) }),
       ...(checksReferences.has(name) && { SLUICE_NO_CROSS_NAMESPACE_REFS: String(noCrossNamespaceRefs) }),
+      ...(name === 'source' && state.sourcesRole && { [sourcesRole]: state.sourcesRole.roleArn }),
       ...(name === 'webhook' && { SLUICE_HOOK_DEADLINE_MS: String(config.webhook.deadline) }),
       ...(name === 'kustomize' && defaultServiceAccount && { SLUICE_DEFAULT_SERVICE_ACCOUNT: defaultServiceAccount }),
     };
   }
 }
+
+/** Read by shared/cloud, with what else the environment says of clouds. */
+const sourcesRole = 'SLUICE_SOURCES_ROLE_ARN';
 
 /** Those that write `status.artifact.url`, or compare it with ours. */
 const makesArtifacts: ReadonlySet<FunctionName> = new Set(['source', 'schedule', 'kustomize']);
@@ -122,6 +126,7 @@ function needsOf(may: Permissions, queues: Record<QueueKey, WorkerQueue>): Recor
       ...may.artifactUrlKey(),
       ...may.send([...fifo, timer]),
       ...may.clusters(),
+      ...may.sources(),
     ],
     kustomize: [
       ...may.receive([queues.kustomize.queue]),
@@ -159,5 +164,6 @@ function needsOf(may: Permissions, queues: Record<QueueKey, WorkerQueue>): Recor
       ...may.send([queues.notification.queue]),
       ...may.clusters(),
     ],
+    'cloud-event': [...may.index('read'), ...may.send([queues.source.queue])],
   };
 }

@@ -113,4 +113,5 @@ const descriptions: Record<FunctionName, string> = {
   timer: 'Forwards messages whose time has come',
   schedule: 'Each minute: what is due, and what changed in the clusters',
   'dead-letter': 'Says in the status of objects that their reconcile was given up',
+  'cloud-event': 'Has sources reconciled whose registry, bucket or repository at AWS changed',
 };

@@ -116,14 +116,49 @@ test('queues feed the functions that they feed on one machine, with partial fail
 });
 
 test('the schedule runs each minute, and a minute that was missed is not made up for', () => {
-  const [rule, ...others] = all('AWS::Events::Rule');
+  const [rule, ...others] = all('AWS::Events::Rule').filter(each => each.ScheduleExpression !== undefined);
   assert.equal(others.length, 0);
   assert.equal(rule!.ScheduleExpression, 'rate(1 minute)');
   assert.equal(rule!.State, 'ENABLED');
   assert.deepEqual(rule!.Targets[0].RetryPolicy, { MaximumEventAgeInSeconds: 60, MaximumRetryAttempts: 0 });
-  const [invoke] = all('AWS::Lambda::EventInvokeConfig');
+  const [invoke] = all('AWS::Lambda::EventInvokeConfig').filter(each => /Schedule/.test(each.FunctionName.Ref));
   assert.equal(invoke!.MaximumRetryAttempts, 0);
   assert.equal(invoke!.MaximumEventAgeInSeconds, 60);
+});
+
+test('pushes and changes at AWS reach their function, those that are asked for', () => {
+  const [example, none] = ['awsEvents: { s3: [config, charts] }', 'awsEvents: { ecr: false, codeCommit: false }'].map(
+    yaml => all('AWS::Events::Rule', templatesOf(yaml).service).filter(rule => rule.EventPattern !== undefined),
+  );
+  assert.deepEqual(none, []);
+  assert.deepEqual(
+    example!.map(rule => rule.EventPattern),
+    [
+      {
+        source: ['aws.ecr'],
+        'detail-type': ['ECR Image Action'],
+        detail: { 'action-type': ['PUSH'], result: ['SUCCESS'] },
+      },
+      { source: ['aws.codecommit'], 'detail-type': ['CodeCommit Repository State Change'] },
+      {
+        source: ['aws.s3'],
+        'detail-type': ['Object Created', 'Object Deleted'],
+        detail: { bucket: { name: ['config', 'charts'] } },
+      },
+    ],
+  );
+  for (const { Targets, State } of example!) {
+    assert.equal(State, 'ENABLED');
+    assert.match(JSON.stringify(Targets[0].Arn), /FunctionsCloudEventFunction/);
+    assert.deepEqual(Targets[0].RetryPolicy, { MaximumEventAgeInSeconds: 3600, MaximumRetryAttempts: 10 });
+  }
+  assert.equal(
+    all('AWS::Events::Rule').filter(rule => rule.EventPattern !== undefined).length,
+    2,
+    'of S3 when it is asked for',
+  );
+  const [invoke] = all('AWS::Lambda::EventInvokeConfig').filter(each => /CloudEvent/.test(each.FunctionName.Ref));
+  assert.equal(invoke!.MaximumRetryAttempts, 2);
 });
 
 test('artifacts are streamed from a function URL that is open to all', () => {
@@ -187,13 +222,17 @@ const unset: Record<string, string> = {
 };
 
 test("functions are given every variable that they read, and none that they don't", () => {
-  const { service: template } = templatesOf('clusterRequests: 5\ntenancy: { defaultServiceAccount: apply }');
+  const { service: template } = templatesOf(
+    'clusterRequests: 5\ntenancy: { defaultServiceAccount: apply }\nsources: { aws: ["arn:aws:s3:::x"] }',
+  );
   const read = (file: string) => readFileSync(join(root, file), 'utf8').match(/\bSLUICE_[A-Z0-9_]+/g) ?? [];
   const byAll = read('functions/ports-aws.ts');
   for (const name of functionNames) {
     const own = globSync(`functions/${name}/config.ts`, { cwd: root }).flatMap(read);
     const wanted = new Set([...byAll, ...own].filter(variable => !(variable in unset)));
-    if (name !== 'source' && name !== 'schedule') wanted.delete('SLUICE_ARTIFACTS_URL');
+    if (!['source', 'schedule', 'kustomize'].includes(name)) wanted.delete('SLUICE_ARTIFACTS_URL');
+    // Of the clouds' variables, shared/cloud is the reader.
+    if (name === 'source') wanted.add('SLUICE_SOURCES_ROLE_ARN');
     const given = Object.keys(functionOf(name, template).Environment.Variables).filter(
       variable => variable !== 'NODE_OPTIONS',
     );

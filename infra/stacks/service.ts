@@ -8,6 +8,7 @@ import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { Construct } from 'constructs';
 import type { Config } from '../config-schema.ts';
 import { Alarms } from '../constructs/alarms.ts';
+import { CloudEvents } from '../constructs/cloud-events.ts';
 import { Functions } from '../constructs/functions.ts';
 import { OperationsDashboard } from '../constructs/operations-dashboard.ts';
 import { feed, type QueueKey, WorkerQueue } from '../constructs/queue-worker.ts';
@@ -61,6 +62,7 @@ export class ServiceStack extends Stack {
     });
     this.#feedAll();
     this.#everyMinute();
+    new CloudEvents(this, 'CloudEvents', this.functions.get('cloud-event'), config);
     this.api = new WebhookApi(this, 'WebhookApi', this.functions.get('webhook'), config);
     const dashboard = this.#watch(this.#topic(state));
     this.#outputs(state, dashboard.url);

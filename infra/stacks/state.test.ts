@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { tableSchema } from '../../shared/aws/dynamo-table.ts';
+import { listed, shortName, statementsOf } from '../testing/granted.ts';
 import { resourcesOf, templatesOf } from '../testing/synthesized.ts';
 
 const { state } = templatesOf();
@@ -24,6 +25,41 @@ test('bucket, table and key keep their logical ids: with another, an update woul
   };
   assert.deepEqual(keys(other), keys(state));
   assert.equal(only('AWS::S3::Bucket')[1].Properties.BucketName, undefined);
+});
+
+test('a role reads the sources at AWS: what is listed, nothing of our own, and only when there are any', () => {
+  const template = templatesOf(`
+sources:
+  aws:
+    - arn:aws:ecr:eu-west-1:111122223333:repository/team/*
+    - arn:aws:ecr-public::111122223333:repository/base
+    - arn:aws:s3:::config
+    - arn:aws:codecommit:eu-west-1:111122223333:shop
+    - arn:aws:kms:eu-west-1:111122223333:key/0123-45
+`).state;
+  const [, role] = resourcesOf(template, 'AWS::IAM::Role').find(([id]) => id.startsWith('SourcesRole'))!;
+  const grants = statementsOf(role).flatMap(({ Effect, Action, Resource }) =>
+    listed(Action).flatMap(action => listed(Resource).map(resource => `${Effect} ${action} ${shortName(resource)}`)),
+  );
+  assert.deepEqual(grants, [
+    'Allow ecr:BatchGetImage arn:aws:ecr:eu-west-1:111122223333:repository/team/*',
+    'Allow ecr:GetDownloadUrlForLayer arn:aws:ecr:eu-west-1:111122223333:repository/team/*',
+    'Allow ecr:ListImages arn:aws:ecr:eu-west-1:111122223333:repository/team/*',
+    'Allow ecr:GetAuthorizationToken *',
+    'Allow ecr-public:GetAuthorizationToken *',
+    'Allow sts:GetServiceBearerToken *',
+    'Allow s3:ListBucket arn:aws:s3:::config',
+    'Allow s3:GetBucketLocation arn:aws:s3:::config',
+    'Allow s3:GetObject arn:aws:s3:::config/*',
+    'Allow codecommit:GitPull arn:aws:codecommit:eu-west-1:111122223333:shop',
+    'Allow kms:Decrypt arn:aws:kms:eu-west-1:111122223333:key/0123-45',
+    'Deny s3:* Artifacts82DD59A1',
+    'Deny s3:* Artifacts82DD59A1/*',
+  ]);
+  const [trust] = role.Properties.AssumeRolePolicyDocument.Statement;
+  assert.match(JSON.stringify(trust.Condition.ArnLike['aws:PrincipalArn']), /:role\/sluice\/sluice\/\*/);
+  assert.ok(template.toJSON().Outputs.SourcesRoleArn);
+  assert.equal(resourcesOf(state, 'AWS::IAM::Role').length, 1);
 });
 
 test('bucket, table and key stay when the stack goes, and the stack refuses to', () => {

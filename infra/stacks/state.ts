@@ -1,10 +1,11 @@
 import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import { AttributeType, Billing, ProjectionType, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
-import { AccountPrincipal, Role } from 'aws-cdk-lib/aws-iam';
+import { AccountPrincipal, PolicyDocument, Role } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { BlockPublicAccess, Bucket, BucketEncryption } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import type { Config } from '../config-schema.ts';
+import { sourceStatements } from '../permissions.ts';
 
 /** Path of the functions' roles: the cluster role, and roles of other accounts, trust them by it. */
 export function rolePath(name: string): string {
@@ -20,6 +21,8 @@ export class StateStack extends Stack {
   readonly artifacts: Bucket;
   readonly index: TableV2;
   readonly clusterRole: Role;
+  /** Who reads sources at AWS; absent when the configuration names none. */
+  readonly sourcesRole: Role | undefined;
 
   constructor(scope: Construct, id: string, config: Config, props: StackProps = {}) {
     super(scope, id, { ...props, terminationProtection: true });
@@ -31,7 +34,9 @@ export class StateStack extends Stack {
     this.artifacts = this.#bucket();
     this.index = this.#table(config);
     this.clusterRole = this.#role(config);
+    this.sourcesRole = config.sources.aws.length > 0 ? this.#sourcesRole(config) : undefined;
     new CfnOutput(this, 'KeyArn', { value: this.key.keyArn });
+    if (this.sourcesRole) new CfnOutput(this, 'SourcesRoleArn', { value: this.sourcesRole.roleArn });
   }
 
   /**
@@ -85,10 +90,32 @@ export class StateStack extends Stack {
    * to EKS needs no permission. Here, because an entry knows the very role, and not another of the same name.
    */
   #role(config: Config): Role {
-    const roles = `arn:${this.partition}:iam::${this.account}:role${rolePath(config.name)}*`;
     return new Role(this, 'ClusterRole', {
       description: `Signs in to clusters for the functions of Sluice (${config.name})`,
-      assumedBy: new AccountPrincipal(this.account).withConditions({ ArnLike: { 'aws:PrincipalArn': roles } }),
+      assumedBy: this.#functions(config),
     });
+  }
+
+  /**
+   * Who the installation is for registries, buckets and repositories at AWS. Not the source function's own role: users name
+   * what is read, and whoever may make a Bucket must not be able to read what only Sluice itself may. Here, because policies of
+   * other accounts know the very role.
+   */
+  #sourcesRole(config: Config): Role {
+    return new Role(this, 'SourcesRole', {
+      description: `Reads the sources at AWS of Sluice (${config.name})`,
+      assumedBy: this.#functions(config),
+      inlinePolicies: {
+        Sources: new PolicyDocument({
+          statements: sourceStatements(config.sources.aws, this.artifacts.bucketArn),
+        }),
+      },
+    });
+  }
+
+  /** The functions' roles, which the path tells from others of the account. */
+  #functions(config: Config) {
+    const roles = `arn:${this.partition}:iam::${this.account}:role${rolePath(config.name)}*`;
+    return new AccountPrincipal(this.account).withConditions({ ArnLike: { 'aws:PrincipalArn': roles } });
   }
 }

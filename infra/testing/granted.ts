@@ -22,6 +22,7 @@ export function listed<T>(value: T | T[]): T[] {
 /** Ids of constructs as they begin logical ids, and how tests call them. */
 const names: [RegExp, string][] = [
   [/ClusterRole/, 'cluster-role'],
+  [/SourcesRole/, 'sources-role'],
   [/GetAttArtifacts/, 'bucket'],
   [/GetAttIndex/, 'table'],
   [/GetAttKey/, 'key'],

@@ -1,8 +1,10 @@
 /** Keys of AWS: the installation's own, or those of the role that a ServiceAccount is annotated with. */
+import type { Credentials } from '@aws-sdk/client-sts';
 import { foreignText } from '../network/errors.ts';
 import type { CloudEnvironment } from '../ports/cloud.ts';
 import { errorChain } from '../reconcile/errors.ts';
 import { atService } from './connection.ts';
+import { cached } from './credential-cache.ts';
 import { CloudError, notSignedIn } from './errors.ts';
 import { stsEndpoint } from './hosts.ts';
 import type { AwsCredentials, IdentityRequest } from './request.ts';
@@ -19,12 +21,23 @@ export function roleOf(account: Account): string {
 }
 
 /**
- * The keys that the process was given (a Lambda function has those of its role), or else those of the SDK's chain: profile,
- * web identity, container, instance. Throws CloudError.
+ * The installation's own keys. A function on Lambda becomes the role that the stack has for sources: its own role may do what
+ * no user may have done in his name. Elsewhere they are those of the process, or of the SDK's chain: profile, web identity,
+ * container, instance. Throws CloudError.
  */
-export async function ownKeys(environment: CloudEnvironment): Promise<AwsCredentials> {
+export async function ownKeys(request: IdentityRequest): Promise<AwsCredentials> {
+  const { environment } = request;
+  const role = environment.SLUICE_SOURCES_ROLE_ARN;
+  if (role !== undefined) return cached(request, ['own', 'aws', role], () => sourcesRoleKeys(request, role));
+  if (environment.AWS_LAMBDA_FUNCTION_NAME)
+    throw notSignedIn(
+      'this installation may read nothing at AWS in its own name: list what it may under sources.aws in sluice.yaml and deploy, or name an annotated ServiceAccount in spec.serviceAccountName',
+    );
+  return processKeys(environment);
+}
+
+async function processKeys(environment: CloudEnvironment): Promise<AwsCredentials> {
   const { AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret, AWS_SESSION_TOKEN: token } = environment;
-  // Lambda never changes them within a process, and ends the process before they end.
   if (id && secret && !environment.AWS_PROFILE)
     return { accessKeyId: id, secretAccessKey: secret, sessionToken: token, expiresAt: Number.POSITIVE_INFINITY };
   chain ??= openChain(environment);
@@ -39,6 +52,47 @@ export async function ownKeys(environment: CloudEnvironment): Promise<AwsCredent
       { cause: error },
     );
   }
+}
+
+/** Not over the object's proxy: this is the installation's own matter. */
+async function sourcesRoleKeys(request: IdentityRequest, role: string): Promise<AwsCredentials> {
+  const keys = await processKeys(request.environment);
+  const { accessKeyId, secretAccessKey, sessionToken } = keys;
+  const { AssumeRoleCommand, STSClient } = await import('@aws-sdk/client-sts');
+  const client = new STSClient({
+    region: regionOf({ environment: request.environment }),
+    maxAttempts: 2,
+    requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_000, throwOnRequestTimeout: true },
+    credentials: { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) },
+    ...stsAt(request),
+  });
+  try {
+    const { Credentials: found } = await client.send(
+      new AssumeRoleCommand({ RoleArn: role, RoleSessionName: 'sluice' }),
+    );
+    return keysOf(found, role, request.clock.now());
+  } catch (error) {
+    throw refused(error, `AWS STS does not give the installation its role for sources, ${role}`);
+  } finally {
+    client.destroy();
+  }
+}
+
+/** Where STS is, when it is not where AWS has it. */
+function stsAt({ environment }: Pick<IdentityRequest, 'environment'>): { endpoint?: string } {
+  const endpoint = environment.AWS_ENDPOINT_URL_STS ?? environment.AWS_ENDPOINT_URL;
+  return endpoint ? { endpoint } : {};
+}
+
+function keysOf(found: Credentials | undefined, role: string, now: number): AwsCredentials {
+  if (!found?.AccessKeyId || !found.SecretAccessKey || !found.SessionToken)
+    throw notSignedIn(`AWS STS gave no credentials for the role ${role}`);
+  return {
+    accessKeyId: found.AccessKeyId,
+    secretAccessKey: found.SecretAccessKey,
+    sessionToken: found.SessionToken,
+    expiresAt: found.Expiration?.getTime() ?? now + 60 * 60_000,
+  };
 }
 
 type Chain = () => Promise<{
@@ -67,18 +121,11 @@ export interface RoleRequest extends IdentityRequest {
 export async function roleKeys(request: RoleRequest, account: Account): Promise<AwsCredentials> {
   const role = roleOf(account);
   const region = regionOf(request);
-  const endpoint = request.stsEndpoint
-    ? stsEndpoint(request.stsEndpoint)
-    : (request.environment.AWS_ENDPOINT_URL_STS ?? request.environment.AWS_ENDPOINT_URL);
+  const own = request.stsEndpoint ? { endpoint: stsEndpoint(request.stsEndpoint) } : stsAt(request);
   const token = await tokenOf(request, account, audience);
   const { AssumeRoleWithWebIdentityCommand, STSClient } = await import('@aws-sdk/client-sts');
   return atService(request.http, `AWS STS in ${region}`, async http => {
-    const client = new STSClient({
-      region,
-      requestHandler: sdkHandler(http),
-      maxAttempts: 2,
-      ...(endpoint ? { endpoint } : {}),
-    });
+    const client = new STSClient({ region, requestHandler: sdkHandler(http), maxAttempts: 2, ...own });
     const command = new AssumeRoleWithWebIdentityCommand({
       RoleArn: role,
       RoleSessionName: sessionName(account, region),
@@ -87,14 +134,7 @@ export async function roleKeys(request: RoleRequest, account: Account): Promise<
     const { Credentials: found } = await client.send(command).catch(error => {
       throw refused(error, `AWS STS does not give the role ${role} to service account '${account.where}'`);
     });
-    if (!found?.AccessKeyId || !found.SecretAccessKey || !found.SessionToken)
-      throw notSignedIn(`AWS STS gave no credentials for the role ${role}`);
-    return {
-      accessKeyId: found.AccessKeyId,
-      secretAccessKey: found.SecretAccessKey,
-      sessionToken: found.SessionToken,
-      expiresAt: found.Expiration?.getTime() ?? request.clock.now() + 60 * 60_000,
-    };
+    return keysOf(found, role, request.clock.now());
   });
 }
 

@@ -94,7 +94,7 @@ export async function awsCredentials(
   request: IdentityRequest & { region?: string | undefined; stsEndpoint?: string | undefined },
 ): Promise<AwsCredentials> {
   const endpoint = request.stsEndpoint === undefined ? undefined : stsEndpoint(request.stsEndpoint);
-  if (!request.serviceAccountName) return ownKeys(request.environment);
+  if (!request.serviceAccountName) return ownKeys(request);
   const account = await readAccount(request, request.serviceAccountName);
   const whose = [request.cluster.name, account.where, account.uid, roleOf(account)];
   return cached(request, ['aws', ...whose, request.region, endpoint], () => roleKeys(request, account));

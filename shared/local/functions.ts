@@ -16,7 +16,8 @@ export type FunctionName =
   | 'notification'
   | 'timer'
   | 'schedule'
-  | 'dead-letter';
+  | 'dead-letter'
+  | 'cloud-event';
 export type Functions = Record<FunctionName, FunctionDefinition>;
 
 /** The event source mappings. */
@@ -41,6 +42,8 @@ export const functions: Functions = {
   timer: { module: moduleOf('timer'), timeoutSeconds: 30 },
   schedule: { module: moduleOf('schedule'), timeoutSeconds: 60 },
   'dead-letter': { module: moduleOf('dead-letter'), timeoutSeconds: 60 },
+  // Nothing calls it here: EventBridge is AWS's.
+  'cloud-event': { module: moduleOf('cloud-event'), timeoutSeconds: 30 },
 };
 
 export const mappings: Mapping[] = [

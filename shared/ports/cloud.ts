@@ -4,8 +4,8 @@
  */
 export type CloudEnvironment = Readonly<Record<string, string>>;
 
-/** Names as the clouds' own tools have them, and those that their runtimes set. */
-const named = /^(AWS|AZURE|GOOGLE|GCE|CLOUDSDK|IDENTITY|IMDS|MSI)_/;
+/** Names as the clouds' own tools have them, those that their runtimes set, and the role that our stack has for sources. */
+const named = /^(?:(?:AWS|AZURE|GOOGLE|GCE|CLOUDSDK|IDENTITY)_|SLUICE_SOURCES_ROLE_ARN$)/;
 
 /** What of the environment is the clouds' matter; empty variables are none. */
 export function cloudEnvironment(env: Record<string, string | undefined>): CloudEnvironment {

@@ -19,6 +19,7 @@ const concurrency: Record<FunctionName, number> = {
   timer: 1,
   schedule: 1,
   'dead-letter': 1,
+  'cloud-event': 1,
 };
 
 export interface RuntimeFunctionsOptions {

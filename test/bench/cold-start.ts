@@ -1,6 +1,6 @@
 /** Cold start of the bundles that are uploaded: loading one in a fresh process, and a first invocation under AWS's own programs. */
 import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
@@ -115,6 +115,15 @@ const firstEvent: Record<FunctionName, () => unknown> = {
   timer: () => message('timer', JSON.stringify(messageOf(item('GitRepository')))),
   schedule: () => scheduleEvent(new Date()),
   'dead-letter': () => message('source-dlq', reconcile('GitRepository')),
+  'cloud-event': () => ({
+    id: randomUUID(),
+    source: 'aws.codecommit',
+    'detail-type': 'CodeCommit Repository State Change',
+    account: '000000000000',
+    region,
+    time: new Date().toISOString(),
+    detail: { repositoryName: 'none' },
+  }),
 };
 
 function item(kind: string): WorkItem {
