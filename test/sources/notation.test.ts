@@ -10,6 +10,7 @@ import { issue, type KeyKind, type Signer } from '../../shared/oci/signature/tes
 import { certificateFile, policy, type StatementOptions } from '../../shared/oci/signature/testing/notation-attempt.ts';
 import { verifyOciSignature } from '../../shared/oci/signature/verify.ts';
 import { installNotation, type Notation } from '../programs/notation.ts';
+import { startAuthorities } from '../programs/notation-authorities.ts';
 import { push, type RegistryServer, startRegistry } from './registry.ts';
 
 const http = new HttpClient();
@@ -59,13 +60,18 @@ function verify(
   certificate: Buffer,
   options: StatementOptions = {},
   now?: number,
+  times?: Buffer,
 ) {
   return verifyOciSignature({
     registry: openRegistry({ url: `oci://${server.host}/${repository}`, http, insecure: true }),
     descriptor,
     reference: `${server.host}/${repository}@${descriptor.digest}`,
     provider: 'notation',
-    keys: [policy({ scopes: [`${server.host}/${repository}`], ...options }), certificateFile(certificate)],
+    keys: [
+      policy({ scopes: [`${server.host}/${repository}`], ...options }),
+      certificateFile(certificate),
+      ...(times ? [certificateFile(times, 'times.pem')] : []),
+    ],
     keysFrom: 'apps/notation',
     http,
     clock: { now: () => now ?? Date.now() },
@@ -102,6 +108,29 @@ for (const [name, key] of kinds)
       const later = Date.now() + 3_700_000;
       await assert.rejects(verify(repository, descriptor, root.chain[0]!, {}, later), /it expired at /);
     });
+
+test('what notation signs and has stamped is verified with the stamp', async () => {
+  const authorities = await startAuthorities();
+  try {
+    await signingKey('stamped', 'P-256');
+    const tsaRoot = await issue({ ca: true, name: 'CN=times, O=example, ST=WA, C=US' });
+    authorities.tsa = await issue({ key: 'RSA 2048', name: 'CN=tsa', extended: ['1.3.6.1.5.5.7.3.8'] }, tsaRoot);
+    const rootFile = join(home, 'times.crt');
+    writeFileSync(rootFile, certificateFile(tsaRoot.chain[0]!).bytes);
+    const descriptor = await artifact('signed/stamped');
+    const options = ['--timestamp-url', `${authorities.url}/tsa`, '--timestamp-root-cert', rootFile];
+    await sign('signed/stamped', descriptor, ...options);
+    assert.deepEqual(authorities.asked, ['/tsa']);
+    const stores = ['ca:apps', 'tsa:times'];
+    const trusting = (certificate: Buffer) =>
+      verify('signed/stamped', descriptor, root.chain[0]!, { stores }, undefined, certificate);
+    assert.equal((await trusting(tsaRoot.chain[0]!)).result, 'verified');
+    const stranger = await issue({ ca: true });
+    await assert.rejects(trusting(stranger.chain[0]!), /which signed its timestamp, does not lead to a certificate/);
+  } finally {
+    await authorities.close();
+  }
+});
 
 test('what notation signs with its own test certificate is verified', async () => {
   rmSync(join(home, 'config'), { recursive: true, force: true });

@@ -59,8 +59,13 @@ export function checkSigningChain(chain: Certificate[]): void {
     if (issuer !== certificate && isIssuedBy(certificate, certificate))
       throw invalid(`its chain goes on after the root ${nameOf(certificate)}`);
   }
-  for (const [depth, authority] of authorities.entries()) checkAuthority(authority, depth);
+  checkAuthorities(authorities);
   checkSigner(leaf);
+}
+
+/** Checks that certificates that issued one another, the first one's below first, are authorities. Throws SignatureError. */
+export function checkAuthorities(authorities: Certificate[]): void {
+  for (const [depth, authority] of authorities.entries()) checkAuthority(authority, depth);
 }
 
 /** Whether the signature of `certificate` is `issuer`'s, and its issuer's name. */
