@@ -13,12 +13,14 @@ export function clientAssertion(options: {
   client: string;
   endpoint: string;
   now: number;
+  /** Sends the certificates too, for applications that know their issuer and subject only. */
+  sendChain?: boolean;
 }): string {
   const { client, endpoint, now } = options;
-  const { certificate, key } = partsOf(options.pem, options.password);
+  const { certificate, chain, key } = partsOf(options.pem, options.password);
   const seconds = Math.floor(now / 1000);
   const thumbprint = createHash('sha256').update(certificate.raw).digest('base64url');
-  const header = { alg: 'PS256', typ: 'JWT', 'x5t#S256': thumbprint };
+  const header = { alg: 'PS256', typ: 'JWT', 'x5t#S256': thumbprint, ...(options.sendChain ? { x5c: chain } : {}) };
   const claims = {
     aud: endpoint,
     iss: client,
@@ -36,14 +38,23 @@ export function clientAssertion(options: {
 /** constants.RSA_PKCS1_PSS_PADDING */
 const rsaPssPadding = 6;
 
-function partsOf(pem: string, passphrase: string | undefined): { certificate: X509Certificate; key: KeyObject } {
-  const certificate = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/.exec(pem)?.[0];
+interface Parts {
+  certificate: X509Certificate;
+  /** All certificates, base64 of DER. */
+  chain: string[];
+  key: KeyObject;
+}
+
+function partsOf(pem: string, passphrase: string | undefined): Parts {
+  const certificates = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  const [certificate] = certificates;
   const key = /-----BEGIN ([A-Z ]*PRIVATE KEY)-----[\s\S]*?-----END \1-----/.exec(pem)?.[0];
   if (!certificate || !key)
     throw notSignedIn(`the file that ${variable} names holds no PEM certificate with its private key`);
   try {
     return {
       certificate: new X509Certificate(certificate),
+      chain: certificates.map(one => new X509Certificate(one).raw.toString('base64')),
       key: createPrivateKey({ key, ...(passphrase === undefined ? {} : { passphrase }) }),
     };
   } catch (cause) {

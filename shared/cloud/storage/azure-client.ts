@@ -15,6 +15,8 @@ export interface AzureClient {
   /** Certificate and key, PEM. */
   clientCertificate?: string | undefined;
   clientCertificatePassword?: string | undefined;
+  /** Whether the certificates are sent along. */
+  sendChain?: boolean | undefined;
   /** Where one signs in; Azure's public cloud when absent. */
   authorityHost?: string | undefined;
 }
@@ -22,6 +24,7 @@ export interface AzureClient {
 /** What tokens for Azure's storage are asked for. */
 export const azureStorageScope = 'https://storage.azure.com/.default';
 
+const what = 'Microsoft Entra ID';
 const Granted = z.object({ access_token: z.string().min(1), expires_in: z.coerce.number().positive() });
 
 /** A token of that application. `plain` allows an authority by http. Throws CloudError, or StorageError InvalidCredentials. */
@@ -38,16 +41,22 @@ export async function azureClientToken(
     client_id: client.clientId,
     ...proofOf(client, endpoint, now),
   });
-  const found = await atService(http, 'Microsoft Entra ID', service => askJson(service, 'it', asked, Granted));
+  const found = await atService(http, what, service => askJson(service, what, asked, Granted));
   return { token: found.access_token, expiresAt: now + found.expires_in * 1000 };
 }
 
 function proofOf(client: AzureClient, endpoint: string, now: number): Record<string, string> {
-  const { clientId, clientSecret, clientCertificate: pem = '', clientCertificatePassword: password } = client;
+  const {
+    clientId,
+    clientSecret,
+    clientCertificate: pem = '',
+    clientCertificatePassword: password,
+    sendChain = false,
+  } = client;
   if (clientSecret !== undefined) return { client_secret: clientSecret };
   try {
     return {
-      client_assertion: clientAssertion({ pem, password, client: clientId, endpoint, now }),
+      client_assertion: clientAssertion({ pem, password, client: clientId, endpoint, now, sendChain }),
       client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
     };
   } catch (error) {

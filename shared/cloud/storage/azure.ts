@@ -45,7 +45,7 @@ class AzureStorage implements ObjectStorage {
     if (reason === 'ContainerNotFound' || reason === 'ResourceNotFound') return false;
     // What Azure says to a container's own signature when there is no such container.
     const hint =
-      reason === 'AuthenticationFailed'
+      reason === 'AuthenticationFailed' || reason === 'AuthorizationFailure'
         ? 'the specified bucket name may be incorrect, nonexistent, or the caller might lack sufficient permissions to access it: '
         : '';
     throw refusedAs(page, hint);

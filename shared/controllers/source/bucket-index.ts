@@ -140,7 +140,8 @@ export function failing(words: string): (error: unknown) => never {
   return error => {
     const afterMs = error instanceof StorageError ? error.afterMs : undefined;
     // Signing in happens while one asks; its own reason says more.
-    if (error instanceof CloudError) throw error;
+    if (error instanceof CloudError || (error instanceof StorageError && error.code === 'InvalidCredentials'))
+      throw error;
     throw new RetryError('BucketOperationFailed', `${words}: ${messageOfError(error)}`, {
       cause: error,
       ...(afterMs === undefined ? {} : { afterMs }),

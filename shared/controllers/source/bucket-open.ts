@@ -118,6 +118,7 @@ function clientToken(
     clientSecret,
     clientCertificate,
     clientCertificatePassword: own.text('clientCertificatePassword'),
+    sendChain: /^(?:1|true)$/i.test(own.text('clientCertificateSendChain') ?? ''),
     authorityHost: own.text('authorityHost')?.trim(),
   };
   const make = async () => {
