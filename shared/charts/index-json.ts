@@ -107,6 +107,7 @@ export class JsonIndexReader {
   }
 
   #colon(): void {
+    if (this.#stack.length <= 2 && this.#lastText === '') throw invalid('not JSON: a key is not in quotes');
     if (this.#stack === '{') this.#topKey = this.#lastText;
     else if (this.#stack === '{{' && this.#topKey === 'entries') {
       const name = this.#lastText;

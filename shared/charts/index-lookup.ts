@@ -33,12 +33,12 @@ export async function storeLookup(store: Store, prefix: string, digest: string, 
   };
   const shards: string[][] = Array.from({ length: head.shards }, () => []);
   for (const { name, json } of charts) shards[shardOf(name, head.shards)]!.push(`[${JSON.stringify(name)},${json}]`);
-  const full = [...shards.entries()].filter(([, shard]) => shard.length > 0);
-  for (let from = 0; from < full.length; from += atOnce)
+  // Empty ones, too: a shard that is not there was swept away.
+  for (let from = 0; from < shards.length; from += atOnce)
     await Promise.all(
-      full
+      shards
         .slice(from, from + atOnce)
-        .map(([number, shard]) => putJson(store, shardKey(prefix, digest, number), `[${shard.join()}]`)),
+        .map((shard, at) => putJson(store, shardKey(prefix, digest, from + at), `[${shard.join()}]`)),
     );
   await putJson(store, headKey(prefix, digest), JSON.stringify(head));
   return head;
@@ -62,7 +62,8 @@ export async function lookUp(
   const head = await lookupHead(store, prefix, digest);
   if (!head) return 'no lookup';
   const shard = await getJson(store, shardKey(prefix, digest, shardOf(chart, head.shards)), Shard);
-  return shard?.find(([name]) => name === chart)?.[1];
+  if (!shard) return 'no lookup';
+  return shard.find(([name]) => name === chart)?.[1];
 }
 
 function folder(prefix: string, digest: string): string {

@@ -74,7 +74,7 @@ async function readJson(file: string, sink: ChartSink): Promise<void> {
     if (error instanceof ChartError && /^not JSON/.test(error.message)) throw new OddIndex(1, error.message);
     throw error;
   }
-  checkApiVersion(reader.apiVersion);
+  if (reader.apiVersion === '') throw new OddIndex(1, 'no API version specified');
 }
 
 async function readBlocks(file: string, sink: ChartSink): Promise<void> {

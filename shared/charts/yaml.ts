@@ -1,15 +1,28 @@
-import { Document, parseDocument, type Tags } from 'yaml';
+import { Document, parseDocument, type ScalarTag, type Tags } from 'yaml';
 import { ChartError, type ChartErrorCode } from './errors.ts';
 
 /** A value of YAML. Mappings are Maps, so that no key of theirs can be mistaken for a property of objects. */
 export type Value = null | boolean | number | bigint | string | Value[] | Values;
 export type Values = Map<string, Value>;
 
+/** Octal numbers of YAML 1.2, which Go knows as well. */
+const octal: ScalarTag = {
+  tag: 'tag:yaml.org,2002:int',
+  default: true,
+  test: /^[-+]?0o[0-7_]+$/,
+  resolve: text => {
+    const value = BigInt(text.replaceAll('_', '').replace(/^[-+]/, ''));
+    return text.startsWith('-') ? -value : value;
+  },
+};
+
 /** Helm reads YAML 1.1, in which dates and times stay texts. */
-const withoutTimes = (tags: Tags): Tags =>
-  tags.filter(
+const tags = (known: Tags): Tags => [
+  octal,
+  ...known.filter(
     tag => typeof tag === 'string' || !(tag.format === 'TIME' || /:(timestamp|set|omap|pairs)$/.test(tag.tag)),
-  );
+  ),
+];
 
 /**
  * Parses YAML as Helm does; keys become texts. Numbers that JavaScript cannot hold stay exact. `what` names the text in
@@ -21,7 +34,7 @@ export function parseYaml(text: string, what: string, code: ChartErrorCode): Val
     merge: true,
     uniqueKeys: false,
     intAsBigInt: true,
-    customTags: withoutTimes,
+    customTags: tags,
     logLevel: 'silent',
   });
   try {
@@ -44,7 +57,7 @@ export function parseMapping(text: string, what: string, code: ChartErrorCode): 
 /** Writes a mapping so that readers of YAML 1.1 and of 1.2 read the same. */
 export function writeYaml(values: Values): string {
   if (values.size === 0) return '';
-  const document = new Document(values, { version: '1.1', customTags: withoutTimes, aliasDuplicateObjects: false });
+  const document = new Document(values, { version: '1.1', customTags: tags, aliasDuplicateObjects: false });
   return document.toString({ lineWidth: 0, directives: false });
 }
 
