@@ -56,12 +56,6 @@ export function networkError(error: unknown, where: string, signal?: AbortSignal
   const own = causes.find(cause => cause instanceof NetworkError);
   if (own) return own;
   const code = codeOf(causes[0]);
-  if (code === 'ERR_PROXY_TUNNEL' || code === 'ERR_PROXY_INVALID_CONFIG')
-    return new NetworkError(
-      'ProxyFailed',
-      `cannot reach ${where} through the proxy: ${foreignText(messages[0] ?? '')}; check the Secret of spec.proxySecretRef`,
-      { cause: error },
-    );
   if (/CERT|SSL|TLS|ERR_OSSL|EPROTO|SIGNATURE|ISSUER|HOSTNAME/.test(code))
     return new NetworkError(
       'TlsFailed',

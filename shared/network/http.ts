@@ -1,7 +1,7 @@
-import http from 'node:http';
-import https from 'node:https';
+import type http from 'node:http';
+import type https from 'node:https';
 import { Readable } from 'node:stream';
-import { type AddressRules, checkHost, guardedLookup } from './address.ts';
+import type { AddressRules } from './address.ts';
 import { foreignText, NetworkError, networkError } from './errors.ts';
 import { type Agents, agentsFor, type ProxySettings } from './proxy.ts';
 import type { TlsMaterial } from './tls.ts';
@@ -106,37 +106,32 @@ export class HttpClient {
   }
 
   async #once(url: URL, request: HttpRequest, retried = false): Promise<http.IncomingMessage> {
-    const { rules = {}, signal } = this.#access;
-    const where = shown(url);
-    try {
-      signal?.throwIfAborted();
-      if (!this.#access.proxy) checkHost(url.hostname, rules);
-    } catch (error) {
-      throw networkError(error, where, signal);
-    }
-    const secure = url.protocol === 'https:';
+    const { signal } = this.#access;
     const { body } = request;
     const agents = request.stranger ? this.#strangers : this.#agents;
     const options: https.RequestOptions = {
       method: request.method,
-      agent: secure ? agents.https : agents.http,
       ...(signal ? { signal } : {}),
-      ...(this.#access.proxy ? {} : { lookup: guardedLookup(rules) }),
       headers: {
         'user-agent': 'sluice',
         ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
         ...request.headers,
       },
     };
-    return new Promise((resolve, reject) => {
-      const outgoing = (secure ? https : http).request(url, options, resolve);
-      outgoing.on('error', error => {
-        const stale = outgoing.reusedSocket && !retried && 'code' in error && error.code === 'ECONNRESET';
-        if (stale && !signal?.aborted) this.#once(url, request, true).then(resolve, reject);
-        else reject(networkError(error, where, signal));
+    try {
+      signal?.throwIfAborted();
+      return await new Promise((resolve, reject) => {
+        const outgoing = agents.request(url, options, resolve);
+        outgoing.on('error', error => {
+          const stale = outgoing.reusedSocket && !retried && 'code' in error && error.code === 'ECONNRESET';
+          if (stale && !signal?.aborted) this.#once(url, request, true).then(resolve, reject);
+          else reject(error);
+        });
+        outgoing.end(body);
       });
-      outgoing.end(body);
-    });
+    } catch (error) {
+      throw networkError(error, shown(url), signal);
+    }
   }
 }
 

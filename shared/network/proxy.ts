@@ -2,8 +2,8 @@ import http from 'node:http';
 import https from 'node:https';
 import type { Duplex } from 'node:stream';
 import { type AddressRules, checkHost, guardedLookup } from './address.ts';
-import { type ProxySettings, proxyUrl } from './proxy-url.ts';
-import { openSocket } from './socket.ts';
+import { type ProxySettings, proxyLogin, proxyUrl } from './proxy-url.ts';
+import { connectToProxy, openSocket, type Route } from './socket.ts';
 import { secureContext, type TlsMaterial } from './tls.ts';
 
 export type { ProxySettings } from './proxy-url.ts';
@@ -14,19 +14,24 @@ export type { ProxySettings } from './proxy-url.ts';
  */
 const agentOptions = { keepAlive: true, keepAliveMsecs: 30_000, maxSockets: 64, timeout: 60_000 };
 
-/** The agents of one access: what requests without TLS, and with it, go through. */
+/** How requests of one access are sent. */
 export interface Agents {
-  http: http.Agent;
-  https: https.Agent;
+  /** Starts a request; its address rules, agent and, where there is one, proxy are taken care of. */
+  request(
+    url: URL,
+    options: https.RequestOptions,
+    answered: (answer: http.IncomingMessage) => void,
+  ): http.ClientRequest;
   /** Ends the connections that are this access's own; those of the process stay. */
   close(): void;
 }
 
-const shared: Agents = {
-  http: new http.Agent(agentOptions),
-  https: new https.Agent(agentOptions),
-  close: () => undefined,
-};
+interface Pair {
+  http: http.Agent;
+  https: https.Agent;
+}
+
+const shared: Pair = { http: new http.Agent(agentOptions), https: new https.Agent(agentOptions) };
 
 /**
  * Agents with these certificates and this proxy; those of the process when there is neither. Throws NetworkError
@@ -34,82 +39,110 @@ const shared: Agents = {
  */
 export function agentsFor(tls: TlsMaterial, proxy: ProxySettings | undefined, rules: AddressRules): Agents {
   const context = secureContext(tls);
-  if (!context && !proxy && !tls.insecureSkipVerify) return shared;
   const secure = {
     ...agentOptions,
     ...(context ? { secureContext: context } : {}),
     ...(tls.insecureSkipVerify ? { rejectUnauthorized: false } : {}),
   };
-  const made = proxy ? proxied(proxy, secure, rules) : { http: shared.http, https: new https.Agent(secure) };
-  const close = () => {
-    if (made.http !== shared.http) made.http.destroy();
-    made.https.destroy();
+  if (proxy) return proxied(secure, { proxy, rules, tls });
+  const own = context || tls.insecureSkipVerify ? new https.Agent(secure) : undefined;
+  return {
+    request(url, options, answered) {
+      checkHost(url.hostname, rules);
+      const pair = { http: shared.http, https: own ?? shared.https };
+      return start(url, { ...options, lookup: guardedLookup(rules) }, pair, answered);
+    },
+    close: () => own?.destroy(),
   };
-  return { ...made, close };
 }
 
-function proxied(
-  proxy: ProxySettings,
-  secure: https.AgentOptions,
-  rules: AddressRules,
-): { http: http.Agent; https: https.Agent } {
-  const url = proxyUrl(proxy);
-  checkHost(url.hostname, rules);
-  if (url.protocol === 'socks5:')
-    return { http: new SocksAgent(agentOptions, proxy, rules), https: new SecureSocksAgent(secure, proxy, rules) };
-  const proxyEnv = { HTTP_PROXY: url.href, HTTPS_PROXY: url.href };
-  // The agent looks up the proxy alone; what it is asked to connect to is the proxy's to resolve.
-  const lookup = guardedLookup(rules);
+function start(
+  url: URL,
+  options: https.RequestOptions,
+  agents: Pair,
+  answered: (answer: http.IncomingMessage) => void,
+): http.ClientRequest {
+  if (url.protocol === 'https:') return https.request(url, { ...options, agent: agents.https }, answered);
+  return http.request(url, { ...options, agent: agents.http }, answered);
+}
+
+/** Of an HTTP proxy pages without TLS are asked by their whole address; for all else it gives a connection. */
+function proxied(secure: https.AgentOptions, route: Route & { proxy: ProxySettings }): Agents {
+  const { proxy, rules } = route;
+  const address = proxyUrl(proxy);
+  checkHost(address.hostname, rules);
+  const forwards = address.protocol !== 'socks5:';
+  const pair = {
+    http: forwards ? new ForwardAgent(agentOptions, route) : new ThroughAgent(agentOptions, route),
+    https: new SecureThroughAgent(secure, route),
+  };
+  const login = proxyLogin(proxy);
   return {
-    http: new http.Agent({ ...agentOptions, lookup, proxyEnv } as http.AgentOptions),
-    https: new https.Agent({ ...secure, lookup, proxyEnv } as https.AgentOptions),
+    request(url, options, answered) {
+      if (!forwards || url.protocol === 'https:') return start(url, options, pair, answered);
+      const path = `http://${url.host}${url.pathname}${url.search}`;
+      const headers = { ...options.headers, ...(login ? { 'proxy-authorization': login } : {}) };
+      return start(url, { ...options, path, headers } as https.RequestOptions, pair, answered);
+    },
+    close() {
+      pair.http.destroy();
+      pair.https.destroy();
+    },
   };
 }
 
 type Connected = (error: Error | null, socket: Duplex) => void;
 
-/** Connections through a SOCKS5 proxy. */
-class SocksAgent extends http.Agent {
-  readonly #proxy: ProxySettings;
-  readonly #rules: AddressRules;
+/** Connections to the proxy itself. */
+class ForwardAgent extends http.Agent {
+  readonly #route: Route & { proxy: ProxySettings };
 
-  constructor(options: http.AgentOptions, proxy: ProxySettings, rules: AddressRules) {
+  constructor(options: http.AgentOptions, route: Route & { proxy: ProxySettings }) {
     super(options);
-    this.#proxy = proxy;
-    this.#rules = rules;
+    this.#route = route;
+  }
+
+  override createConnection(): Duplex {
+    return connectToProxy(proxyUrl(this.#route.proxy), this.#route);
+  }
+}
+
+/** Connections through the proxy. */
+class ThroughAgent extends http.Agent {
+  readonly #route: Route;
+
+  constructor(options: http.AgentOptions, route: Route) {
+    super(options);
+    this.#route = route;
   }
 
   override createConnection(options: http.ClientRequestArgs, connected: Connected): undefined {
-    connectThrough(this.#proxy, this.#rules, options, connected, socket => socket);
+    connectThrough(this.#route, options, connected, socket => socket);
   }
 }
 
 /** The same, with TLS inside. */
-class SecureSocksAgent extends https.Agent {
-  readonly #proxy: ProxySettings;
-  readonly #rules: AddressRules;
+class SecureThroughAgent extends https.Agent {
+  readonly #route: Route;
 
-  constructor(options: https.AgentOptions, proxy: ProxySettings, rules: AddressRules) {
+  constructor(options: https.AgentOptions, route: Route) {
     super(options);
-    this.#proxy = proxy;
-    this.#rules = rules;
+    this.#route = route;
   }
 
   override createConnection(options: https.RequestOptions, connected: Connected): undefined {
     const secure = (socket: Duplex) => super.createConnection({ ...options, socket } as https.RequestOptions);
-    connectThrough(this.#proxy, this.#rules, options, connected, secure);
+    connectThrough(this.#route, options, connected, secure);
   }
 }
 
 function connectThrough(
-  proxy: ProxySettings,
-  rules: AddressRules,
-  options: http.ClientRequestArgs,
+  route: Route,
+  { host, port, signal }: http.ClientRequestArgs,
   connected: Connected,
   wrap: (socket: Duplex) => Duplex | null | undefined,
 ): void {
-  const host = (options.host ?? '').replace(/^\[|\]$/g, '');
-  openSocket(host, Number(options.port), { proxy, rules, signal: options.signal })
+  openSocket((host ?? '').replace(/^\[|\]$/g, ''), Number(port), { ...route, signal })
     .then(socket => connected(null, wrap(socket) ?? socket))
     .catch((error: Error) => connected(error, undefined as unknown as Duplex));
 }

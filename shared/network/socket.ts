@@ -1,17 +1,27 @@
 import http from 'node:http';
-import https from 'node:https';
 import net from 'node:net';
+import tls from 'node:tls';
 import { type AddressRules, checkHost, guardedLookup } from './address.ts';
 import { foreignText, NetworkError, networkError } from './errors.ts';
-import { type ProxySettings, proxyUrl } from './proxy-url.ts';
+import { type ProxySettings, proxyLogin, proxyUrl } from './proxy-url.ts';
+import { askSocks } from './socks.ts';
+import { secureContext, type TlsMaterial } from './tls.ts';
 
 /** How a host is reached. */
 export interface Route {
   proxy?: ProxySettings | undefined;
+  /** Whom to trust where the proxy itself speaks TLS. */
+  tls?: Pick<TlsMaterial, 'ca' | 'insecureSkipVerify'> | undefined;
   /** What may not be connected to: the host, or, where there is a proxy, that; what it connects to is the proxy's to judge. */
   rules?: AddressRules | undefined;
   /** Ends the attempt; an open socket is the caller's to end. */
   signal?: AbortSignal | undefined;
+}
+
+interface Target {
+  /** A name or an address, without brackets. */
+  host: string;
+  port: number;
 }
 
 /** How long a proxy may take to connect. */
@@ -22,127 +32,126 @@ const patienceMs = 60_000;
  * (Unreachable, AddressRefused, ProxyFailed, …), or what the signal was aborted with.
  */
 export async function openSocket(host: string, port: number, route: Route = {}): Promise<net.Socket> {
-  const { proxy, rules = {}, signal } = route;
-  const where = `${net.isIPv6(host) ? `[${host}]` : host}:${port}`;
+  const target = { host, port };
   try {
-    signal?.throwIfAborted();
-    if (!proxy) return await direct(host, port, rules, signal);
-    const url = proxyUrl(proxy);
-    checkHost(url.hostname, rules);
-    const through = url.protocol === 'socks5:' ? socks : tunnel;
-    return await through(url, { host, port, where }, rules, signal);
+    route.signal?.throwIfAborted();
+    return await (route.proxy ? through(route.proxy, target, route) : connected(connectTo(target, route), route));
   } catch (error) {
-    throw networkError(error, where, signal);
+    throw networkError(error, nameOf(target), route.signal);
   }
 }
 
-function direct(host: string, port: number, rules: AddressRules, signal?: AbortSignal): Promise<net.Socket> {
+/** A socket that connects to a host, if that is none of the refused. Throws AddressRefused, also as the socket's error. */
+export function connectTo({ host, port }: Target, { rules = {} }: Route): net.Socket {
   checkHost(host, rules);
-  const socket = net.connect({ host, port, lookup: guardedLookup(rules) });
-  return new Promise((resolve, reject) => {
-    const aborted = () => socket.destroy(new Error('aborted'));
-    const settle = () => {
-      signal?.removeEventListener('abort', aborted);
-      socket.removeAllListeners();
-    };
-    signal?.addEventListener('abort', aborted);
-    socket.once('connect', () => {
-      settle();
-      resolve(socket);
-    });
-    socket.once('error', error => {
-      settle();
-      // A second error of the same attempt has nobody else to hear it.
-      socket.on('error', () => undefined);
-      reject(error);
-    });
+  return net.connect({ host, port, lookup: guardedLookup(rules) });
+}
+
+/** A socket that connects to a proxy, with TLS if that is what it speaks. */
+export function connectToProxy(url: URL, route: Route): net.Socket {
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const standard = { 'http:': 80, 'https:': 443, 'socks5:': 1080 }[url.protocol] ?? 80;
+  const socket = connectTo({ host, port: Number(url.port || standard) }, route);
+  if (url.protocol !== 'https:') return socket;
+  const context = secureContext({ ca: route.tls?.ca });
+  const secure = tls.connect({
+    socket,
+    ...(net.isIP(host) ? { host } : { servername: host }),
+    ...(context ? { secureContext: context } : {}),
+    rejectUnauthorized: route.tls?.insecureSkipVerify !== true,
   });
+  socket.on('error', error => secure.destroy(error));
+  return secure;
 }
 
-interface Target {
-  host: string;
-  port: number;
-  where: string;
+function nameOf({ host, port }: Target): string {
+  return `${net.isIPv6(host) ? `[${host}]` : host}:${port}`;
 }
 
-/** The proxy resolves the name, as with Go's client: it may mean something only where the proxy stands. */
-async function socks(url: URL, target: Target, rules: AddressRules, signal?: AbortSignal): Promise<net.Socket> {
-  const { SocksProxyAgent } = await import('socks-proxy-agent');
-  const address = new URL(url.href.replace(/^socks5:/, 'socks5h:'));
-  // The proxy's own name may lead to a refused address as any other.
-  const agent = new SocksProxyAgent(address, { socketOptions: { lookup: guardedLookup(rules) }, timeout: patienceMs });
-  // The connection alone is wanted; the request that the agent tells of it is never sent.
-  const request = Object.assign(new http.OutgoingMessage(), { host: target.host }) as unknown as http.ClientRequest;
-  const opening = agent.connect(request, { host: target.host, port: target.port, secureEndpoint: false } as never);
+function connected(socket: net.Socket, { signal }: Route): Promise<net.Socket> {
+  const event = socket instanceof tls.TLSSocket ? 'secureConnect' : 'connect';
+  return settled(socket, signal, done => socket.once(event, done));
+}
+
+/** Waits for what `begin` reports, the socket's end, or the signal, which destroy it. Leaves no listener behind. */
+async function settled(
+  socket: net.Socket,
+  signal: AbortSignal | undefined,
+  begin: (done: () => void, failed: (error: unknown) => void) => unknown,
+): Promise<net.Socket> {
+  let aborted = () => {};
+  let ended = (_error: Error | boolean) => {};
   try {
-    const socket = await orAborted(opening, signal);
-    socket.setTimeout(0);
+    await new Promise<void>((resolve, reject) => {
+      aborted = () => reject(signal?.reason);
+      ended = error => reject(error instanceof Error ? error : new Error('the connection was closed'));
+      signal?.addEventListener('abort', aborted);
+      socket.on('error', ended);
+      socket.on('close', ended);
+      begin(resolve, reject);
+    });
     return socket;
   } catch (error) {
-    void opening.then(
-      socket => socket.destroy(),
-      () => undefined,
-    );
-    if (signal?.aborted || error instanceof NetworkError) throw error;
-    throw proxyFailed(url, target, error instanceof Error ? error.message : String(error), error);
+    // A second error of the same attempt has nobody else to hear it.
+    socket.on('error', () => undefined);
+    socket.destroy();
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', aborted);
+    socket.off('error', ended);
+    socket.off('close', ended);
   }
 }
 
-function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return work;
-  return new Promise((resolve, reject) => {
-    const aborted = () => reject(signal.reason);
-    signal.addEventListener('abort', aborted, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', aborted));
+async function through(proxy: ProxySettings, target: Target, route: Route): Promise<net.Socket> {
+  const url = proxyUrl(proxy);
+  const socket = await connected(connectToProxy(url, route), route).catch(error => {
+    throw networkError(error, `the proxy ${shownProxy(url)}`, route.signal);
   });
+  socket.setTimeout(patienceMs, () => socket.destroy(new Error(`it does not answer within ${patienceMs / 1000} s`)));
+  const ask = url.protocol === 'socks5:' ? askSocks(socket, target, proxy) : askTunnel(socket, target, proxy);
+  try {
+    await settled(socket, route.signal, (done, failed) => ask.then(done, failed));
+  } catch (error) {
+    if (route.signal?.aborted) throw error;
+    throw proxyFailed(url, target, error);
+  }
+  socket.setTimeout(0);
+  socket.removeAllListeners('timeout');
+  return socket;
 }
 
-function tunnel(url: URL, target: Target, rules: AddressRules, signal?: AbortSignal): Promise<net.Socket> {
-  const { username, password } = url;
-  const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-  const request = (url.protocol === 'https:' ? https : http).request({
+/** Asks an HTTP proxy for a connection. Throws an Error with what it said. */
+function askTunnel(socket: net.Socket, target: Target, proxy: ProxySettings): Promise<void> {
+  const where = nameOf(target);
+  const login = proxyLogin(proxy);
+  const request = http.request({
     method: 'CONNECT',
-    host: url.hostname.replace(/^\[|\]$/g, ''),
-    port: url.port || (url.protocol === 'https:' ? 443 : 80),
-    path: target.where,
-    agent: false,
-    lookup: guardedLookup(rules),
-    timeout: patienceMs,
-    ...(signal ? { signal } : {}),
-    headers: {
-      host: target.where,
-      ...(username || password ? { 'proxy-authorization': `Basic ${Buffer.from(login).toString('base64')}` } : {}),
-    },
+    path: where,
+    createConnection: () => socket,
+    headers: { host: where, ...(login ? { 'proxy-authorization': login } : {}) },
   });
   return new Promise((resolve, reject) => {
-    const refused = (answer: http.IncomingMessage) => {
-      request.destroy();
-      reject(
-        proxyFailed(url, target, `it answered ${answer.statusCode} ${foreignText(answer.statusMessage ?? '', 80)}`),
-      );
-    };
-    request.on('connect', (answer, socket, head) => {
-      if (answer.statusCode !== 200) {
-        socket.destroy();
-        return refused(answer);
-      }
-      socket.removeAllListeners('timeout');
-      socket.setTimeout(0);
+    const refused = ({ statusCode, statusMessage = '' }: http.IncomingMessage) =>
+      reject(new Error(`it answers ${statusCode} ${foreignText(statusMessage, 80)}`.trim()));
+    request.on('connect', (answer: http.IncomingMessage, _: unknown, head: Buffer) => {
+      if (answer.statusCode !== 200) return refused(answer);
       if (head.length > 0) socket.unshift(head);
-      resolve(socket as net.Socket);
+      resolve();
     });
     request.on('response', refused);
-    request.on('timeout', () => request.destroy(new Error(`the proxy ${url.host} does not answer`)));
     request.on('error', reject);
     request.end();
   });
 }
 
-function proxyFailed(proxy: URL, target: Target, why: string, cause?: unknown): NetworkError {
+function shownProxy(url: URL): string {
+  return `${url.protocol}//${url.host}`;
+}
+
+function proxyFailed(proxy: URL, target: Target, cause: unknown): NetworkError {
+  const why = cause instanceof Error ? cause.message : String(cause);
   const advice = 'check the address, username and password in the Secret of spec.proxySecretRef';
-  return new NetworkError(
-    'ProxyFailed',
-    `the proxy ${proxy.protocol}//${proxy.host} does not connect to ${target.where}: ${why.trim()}; ${advice}`,
-    { cause },
-  );
+  const message = `the proxy ${shownProxy(proxy)} does not connect to ${nameOf(target)}: ${foreignText(why)}; ${advice}`;
+  return new NetworkError('ProxyFailed', message, { cause });
 }
