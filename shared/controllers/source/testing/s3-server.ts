@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 export interface S3Request {
@@ -28,7 +29,8 @@ export interface S3Server {
 
 export const bucketName = 'podinfo';
 
-export async function startS3Server(): Promise<S3Server> {
+/** With `tls` it speaks https; with a `ca` in it, only to who shows a certificate of that. */
+export async function startS3Server(tls?: { key: string; cert: string; ca?: string }): Promise<S3Server> {
   const seen: string[] = [];
   const server: S3Server = {
     endpoint: '',
@@ -41,12 +43,17 @@ export async function startS3Server(): Promise<S3Server> {
       http.closeAllConnections();
     },
   };
-  const http = createServer((incoming, answer) => {
+  const listener = (incoming: IncomingMessage, answer: ServerResponse) => {
     const request = requestOf(incoming);
     const isList = request.key === '' && request.method === 'GET';
     seen.push(isList ? 'LIST' : `${request.method}${request.key && ` ${request.key}`}`);
     void Promise.resolve(server.fault?.(request, answer) ?? false).then(done => done || serve(server, request, answer));
-  }).listen(0, '127.0.0.1');
+  };
+  const asks = { requestCert: tls?.ca !== undefined, rejectUnauthorized: tls?.ca !== undefined };
+  const http = (tls ? createSecureServer({ ...tls, ...asks }, listener) : createServer(listener)).listen(
+    0,
+    '127.0.0.1',
+  );
   await once(http, 'listening');
   server.endpoint = `127.0.0.1:${(http.address() as AddressInfo).port}`;
   return server;
