@@ -35,8 +35,11 @@ before(async () => {
     AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
     AWS_REGION: region,
   };
-  world = await startSourceWorld('Bucket', [bucketController], { cloud: environment });
   [servers.versitygw, servers.moto] = await Promise.all([startVersitygw(dir), startMoto(dir)]);
+  const sts = `http://127.0.0.1:${servers.moto.port}`;
+  world = await startSourceWorld('Bucket', [bucketController], {
+    cloud: { ...environment, AWS_ENDPOINT_URL_STS: sts },
+  });
   await world.secret('keys', { accesskey: credentials.accessKeyId, secretkey: credentials.secretAccessKey });
   await world.secret('wrong', { accesskey: credentials.accessKeyId, secretkey: 'not the key' });
 });
@@ -151,5 +154,31 @@ describe('versitygw checks who asks', () => {
   test('a server that knows one region only names it when spec.region is missing', async () => {
     const bucket = await world.reconcile('no-region', spec('versitygw', { region: undefined }));
     assert.match(conditionText(bucket, 'Ready')!, /^True Succeeded/);
+  });
+});
+
+describe('a ServiceAccount of the cluster', () => {
+  const account = (name: string, annotations: Record<string, string>) =>
+    world.apply({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace: 'default', annotations } });
+  const aws = (serviceAccountName: string, more: Record<string, unknown> = {}) =>
+    spec('moto', { provider: 'aws', secretRef: undefined, serviceAccountName, ...more });
+
+  test('signs in at STS by its role, and the keys it gets there sign', async () => {
+    await account('reader', { 'eks.amazonaws.com/role-arn': 'arn:aws:iam::123456789012:role/reader' });
+    const bucket = await world.reconcile('account', aws('reader'));
+    assert.match(conditionText(bucket, 'Ready')!, /^True Succeeded/);
+    assert.deepEqual(Object.entries(await world.files(bucket)).sort(), Object.entries(files).sort());
+  });
+
+  test('without a role is told so, and an STS endpoint that is not of AWS is asked nothing', async () => {
+    await account('nobody', {});
+    const nobody = await world.reconcile('nobody', aws('nobody'));
+    assert.match(conditionText(nobody, 'Ready')!, /^False AuthenticationFailed: .*eks\.amazonaws\.com\/role-arn/);
+    const sts = { provider: 'aws', endpoint: 'https://sts.example.com' };
+    const stranger = await world.reconcile('stranger', aws('reader', { sts }));
+    assert.match(
+      conditionText(stranger, 'Ready')!,
+      /^False AuthenticationFailed: invalid STS endpoint: 'https:\/\/sts\.example\.com'/,
+    );
   });
 });
