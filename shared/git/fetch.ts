@@ -7,6 +7,11 @@ export interface FetchRequest {
   wants: string[];
   /** History to this depth; undefined for all of it. */
   depth?: number;
+  /**
+   * A commit of which we have the tree: what the server sends leaves that out, and may hold deltas against it. Only with a
+   * depth, and a server that knows depths.
+   */
+  have?: string | undefined;
   /** Commits only, without trees and files, where the server can filter. */
   commitsOnly?: boolean;
 }
@@ -34,27 +39,38 @@ function fetchFeatures(server: Advertisement): string[] {
   return server.capabilities.get('fetch')?.split(' ') ?? [];
 }
 
-/** The command in the words of the server's protocol version. No thin packs: every base a delta names must be in the pack. */
+/**
+ * The command in the words of the server's protocol version. Without `have` no thin pack: every base a delta names must be in
+ * the pack. With it, the commit we have is told as a shallow one, since we have nothing that came before; and the pack as
+ * thin, without which git does not look at what the trees of that commit have in common with the new one.
+ */
 export function fetchCommand(server: Advertisement, request: FetchRequest): string {
   const deepen = request.depth !== undefined && canDeepen(server) ? [`deepen ${request.depth}\n`] : [];
   const filter = request.commitsOnly && canFilter(server) ? ['filter tree:0\n'] : [];
+  const have = deepen.length > 0 ? request.have : undefined;
+  const [shallow, haves] = have === undefined ? [[], []] : [[`shallow ${have}\n`], [`have ${have}\n`]];
   if (server.version === 2) {
     const args = [
       'no-progress\n',
       'ofs-delta\n',
+      ...(have === undefined ? [] : ['thin-pack\n']),
+      ...shallow,
       ...deepen,
       ...filter,
       ...request.wants.map(oid => `want ${oid}\n`),
+      ...haves,
       'done\n',
     ];
     return commandHead('fetch', server.capabilities) + args.map(packet).join('') + flushPacket;
   }
-  const wanted = ['ofs-delta', 'side-band-64k', 'no-progress', ...(filter.length > 0 ? ['filter'] : [])];
+  const thin = have === undefined ? [] : ['thin-pack', 'shallow'];
+  const wanted = ['ofs-delta', 'side-band-64k', 'no-progress', ...thin, ...(filter.length > 0 ? ['filter'] : [])];
   const offered = wanted.filter(name => server.capabilities.has(name));
   if (!offered.includes('side-band-64k') && server.capabilities.has('side-band')) offered.push('side-band');
   if (server.capabilities.has('agent')) offered.push('agent=git/sluice');
   const wants = request.wants.map((oid, index) => `want ${oid}${index === 0 ? ` ${offered.join(' ')}` : ''}\n`);
-  return [...wants, ...deepen, ...filter].map(packet).join('') + flushPacket + packet('done\n');
+  const asked = [...wants, ...shallow, ...deepen, ...filter];
+  return asked.map(packet).join('') + flushPacket + [...haves, 'done\n'].map(packet).join('');
 }
 
 /**

@@ -35,7 +35,8 @@ export async function receivePack(source: AsyncIterable<Buffer>, limits: GitLimi
   }
 }
 
-async function anonymousFile(): Promise<number> {
+/** A temporary file that has no name any more: it vanishes with its descriptor, also after a crash. */
+export async function anonymousFile(): Promise<number> {
   const dir = await mkdtemp(path.join(tmpdir(), 'sluice-git-'));
   const file = path.join(dir, 'pack');
   const descriptor = openSync(file, 'wx+', 0o600);

@@ -16,8 +16,8 @@ export function objectHash(type: number, data: Buffer): Buffer {
   return createHash('sha1').update(header).update(data).digest();
 }
 
-/** No base, or one that is named by object id. */
-const noBase = -1;
+/** No base, or one that is named by object id. Below it: bases that are not in the pack (pack.ts). */
+export const noBase = -1;
 
 /**
  * What is known of a pack's objects, in the order in which they lie there: about 60 bytes each in typed arrays, so that
@@ -102,6 +102,8 @@ export class PackTable {
     while (size < this.count * 2) size *= 2;
     const slots = new Int32Array(size).fill(-1);
     for (let index = 0; index < this.count; index++) {
+      // A delta whose base nobody has: it has no name.
+      if (this.resolved[index] === 0) continue;
       let slot = this.#oids.readUInt32BE(index * 20) & (size - 1);
       while (slots[slot] !== -1) slot = (slot + 1) & (size - 1);
       slots[slot] = index;

@@ -295,7 +295,8 @@ test('a tree of trees that multiplies is cut short', async () => {
   parts.push({ type: 1, data: commit });
   const walk = async (limits: Partial<GitLimits>) => {
     const pack = await receive(packOf(parts));
-    const snapshot = await openSnapshot(pack, oidOf('commit', commit).toString('hex'), { ...defaultLimits, ...limits });
+    const bounds = { ...defaultLimits, ...limits };
+    const snapshot = await openSnapshot(pack, oidOf('commit', commit).toString('hex'), bounds, pack.bytes);
     assert.deepEqual([snapshot.commit.committer.when, snapshot.commit.committer.offset], [2000, -150]);
     try {
       for await (const entry of snapshot.entries()) assert.equal(entry.size, 1);

@@ -2,10 +2,11 @@ import { closeSync, readSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { applyDelta } from './delta.ts';
 import { GitError } from './errors.ts';
+import type { GitBase, Objects } from './incremental.ts';
 import { inflateStart, inflateStream } from './inflate.ts';
 import type { GitLimits } from './limits.ts';
 import { receivePack } from './pack-receiver.ts';
-import { type ObjectType, objectTypes, type PackTable } from './pack-table.ts';
+import { noBase, type ObjectType, objectTypes, type PackTable } from './pack-table.ts';
 
 /** Bytes of inflated objects that are kept, as bases of deltas still to come. */
 const cacheBytes = 32 * 2 ** 20;
@@ -14,24 +15,36 @@ const cacheableBytes = 8 * 2 ** 20;
 const streamedBytes = 4 * 2 ** 20;
 
 /** The objects of one pack: found by id, inflated when asked for. */
-export class Pack {
+export class Pack implements Objects {
   readonly table: PackTable;
   readonly #descriptor: number;
   readonly #limits: GitLimits;
+  /** Has the bases of deltas that are not in the pack; the n-th of `#outside` is the base `noBase - 1 - n`. */
+  readonly #base: GitBase | undefined;
+  readonly #outside: string[] = [];
   readonly #cache = new Map<number, Buffer>();
   #cached = 0;
   #closed = false;
 
-  private constructor(descriptor: number, table: PackTable, limits: GitLimits) {
+  private constructor(descriptor: number, table: PackTable, limits: GitLimits, base?: GitBase) {
     this.#descriptor = descriptor;
     this.table = table;
     this.#limits = limits;
+    this.#base = base;
   }
 
-  /** Receives a pack and names all its objects, which verifies them. */
-  static async receive(source: AsyncIterable<Buffer>, limits: GitLimits, signal?: AbortSignal): Promise<Pack> {
+  /**
+   * Receives a pack and names all its objects, which verifies them. With a base it may be thin: deltas against what the base
+   * has are resolved, and those against what it does not have are left out.
+   */
+  static async receive(
+    source: AsyncIterable<Buffer>,
+    limits: GitLimits,
+    signal?: AbortSignal,
+    base?: GitBase,
+  ): Promise<Pack> {
     const { descriptor, table } = await receivePack(source, limits);
-    const pack = new Pack(descriptor, table, limits);
+    const pack = new Pack(descriptor, table, limits, base);
     try {
       await pack.#resolveDeltas(signal);
       table.buildLookup();
@@ -59,6 +72,15 @@ export class Pack {
     const type = index < 0 ? undefined : objectTypes[this.table.resolved[index]!];
     if (!type) throw new GitError('Corrupt', `the server left out object ${oid}`);
     return { type, size: this.table.fullSizes[index]!, index };
+  }
+
+  sizeOf(oid: string): number {
+    return this.stat(oid).size;
+  }
+
+  /** Bytes of the pack as it was sent. */
+  get bytes(): number {
+    return this.table.offsets[this.table.count]! + 20;
   }
 
   /** The object's bytes. Throws when it has another type than `type`. */
@@ -107,15 +129,13 @@ export class Pack {
       }
       table.waiting.delete(oid);
     };
-    for (let root = 0; root < table.count && left > 0; root++) {
-      if (table.types[root]! > 4) continue;
-      pushChildren(root);
+    const follow = async () => {
       for (let index = stack.pop(); index !== undefined; index = stack.pop()) {
         const data = this.#content(index);
         inflated += data.length;
         if (inflated > this.#limits.inflatedBytes)
           throw new GitError('TooLarge', `the pack inflates to more than ${this.#limits.inflatedBytes} bytes`);
-        table.setResolved(index, table.resolved[table.bases[index]!]!, data);
+        table.setResolved(index, this.#typeOf(table.bases[index]!), data);
         left--;
         pushChildren(index);
         if (performance.now() - lastPause > 20) {
@@ -124,8 +144,31 @@ export class Pack {
           lastPause = performance.now();
         }
       }
+    };
+    for (let root = 0; root < table.count && left > 0; root++) {
+      if (table.types[root]! > 4) continue;
+      pushChildren(root);
+      await follow();
     }
-    if (left > 0) throw new GitError('Corrupt', `${left} deltas of the pack have no base in it`);
+    for (const oid of this.#base ? [...table.waiting.keys()] : []) {
+      const children = table.waiting.get(oid);
+      if (!children || !this.#base?.find(oid)) continue;
+      table.waiting.delete(oid);
+      const base = noBase - this.#outside.push(oid);
+      for (const child of children) {
+        table.bases[child] = base;
+        stack.push(child);
+      }
+      await follow();
+    }
+    if (left > 0 && !this.#base) throw new GitError('Corrupt', `${left} deltas of the pack have no base in it`);
+  }
+
+  /** The type of an object that is a delta's base. */
+  #typeOf(base: number): number {
+    return base < noBase
+      ? (this.#base?.find(this.#outside[noBase - base - 1]!)?.type ?? 0)
+      : this.table.resolved[base]!;
   }
 
   /** The bytes of an object whose chain of bases is known. */
@@ -134,14 +177,14 @@ export class Pack {
     const chain: number[] = [];
     let at = index;
     let data = this.#cache.get(at);
-    while (!data && table.types[at]! > 4) {
+    while (!data && at >= 0 && table.types[at]! > 4) {
       chain.push(at);
       at = table.bases[at]!;
       data = this.#cache.get(at);
     }
     if (data) this.#keep(at, data);
     else {
-      data = this.#inflate(at);
+      data = at < noBase ? this.#base!.read(this.#outside[noBase - at - 1]!) : this.#inflate(at);
       if (chain.length > 0) this.#keep(at, data);
     }
     for (let link = chain.pop(); link !== undefined; link = chain.pop()) {

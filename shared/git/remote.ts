@@ -2,6 +2,7 @@ import type { GitAuth } from './auth.ts';
 import { foreignText, GitError } from './errors.ts';
 import { ancestryCommand, canFilter, type FetchRequest, fetchCommand, readAncestry, readFetchAnswer } from './fetch.ts';
 import { HttpTransport } from './http.ts';
+import { type GitBase, PackOverBase } from './incremental.ts';
 import { defaultLimits, type GitLimits } from './limits.ts';
 import { Pack } from './pack.ts';
 import { PacketReader } from './pkt-line.ts';
@@ -44,9 +45,10 @@ export interface GitRemote {
   resolve(ref?: GitReference): Promise<Resolved>;
   /**
    * Fetches a commit with its tree and without its history. `refName`: where it was found; a commit that is not its tip
-   * must be in its history. Without it, any commit that the server gives.
+   * must be in its history. Without it, any commit that the server gives. What `base` has need not be sent; it must stay open as
+   * long as the snapshot is, and reading what was ignored when it was made throws Corrupt.
    */
-  fetchCommit(oid: string, refName?: string): Promise<Snapshot>;
+  fetchCommit(oid: string, refName?: string, base?: GitBase): Promise<Snapshot>;
   /** When commits were committed (epoch ms), by id. */
   commitTimes(oids: string[]): Promise<Map<string, number>>;
   /** Ends connections and the deadline. Snapshots stay readable. */
@@ -104,15 +106,15 @@ class SmartRemote implements GitRemote {
     return resolveReference(refs, ref, await this.commitTimes(resolved.ties));
   }
 
-  async fetchCommit(oid: string, refName?: string): Promise<Snapshot> {
+  async fetchCommit(oid: string, refName?: string, base?: GitBase): Promise<Snapshot> {
     return this.#guard(async () => {
       const tip = refName === undefined ? undefined : await this.#tip(refName);
       // Servers of protocol 0 give what they list only: an annotated tag itself, not what it leads to.
       if (tip && (tip.oid === oid || tip.peeled === oid))
-        return this.#snapshot({ wants: [tip.oid], depth: 1 }, tip.oid);
+        return this.#snapshot({ wants: [tip.oid], depth: 1 }, tip.oid, base);
       if (tip && !(await this.#provedAncestor(tip, oid))) return this.#searchSnapshot(tip, oid);
       try {
-        return await this.#snapshot({ wants: [oid], depth: 1 }, oid);
+        return await this.#snapshot({ wants: [oid], depth: 1 }, oid, base);
       } catch (error) {
         // A server that gives nothing by its id alone.
         if (!(error instanceof GitError) || error.code !== 'ServerError') throw error;
@@ -170,7 +172,7 @@ class SmartRemote implements GitRemote {
     if (heads.length === 0) throw new GitError('CommitNotFound', `${this.url} has no commit ${oid}`);
     return this.#search([...new Set(heads.map(ref => ref.oid))], oid, false, async pack => {
       try {
-        return await openSnapshot(pack, oid, this.#limits);
+        return await openSnapshot(pack, oid, this.#limits, pack.bytes);
       } catch (error) {
         pack.close();
         throw error;
@@ -191,22 +193,22 @@ class SmartRemote implements GitRemote {
     );
   }
 
-  async #snapshot(request: FetchRequest, oid: string): Promise<Snapshot> {
-    const { pack } = await this.#fetch(request);
+  async #snapshot(request: FetchRequest, oid: string, base?: GitBase): Promise<Snapshot> {
+    const { pack } = await this.#fetch({ ...request, have: base?.commit }, base);
     try {
-      return await openSnapshot(pack, oid, this.#limits);
+      return await openSnapshot(base ? new PackOverBase(pack, base) : pack, oid, this.#limits, pack.bytes);
     } catch (error) {
       pack.close();
       throw error;
     }
   }
 
-  async #fetch(request: FetchRequest): Promise<{ pack: Pack; shallow: string[] }> {
+  async #fetch(request: FetchRequest, base?: GitBase): Promise<{ pack: Pack; shallow: string[] }> {
     const server = await this.#advertisement();
     const { reader } = await this.#command(fetchCommand(server, request), 'the pack');
     try {
       const answer = await readFetchAnswer(reader, server, this.url);
-      return { pack: await Pack.receive(answer.pack, this.#limits, this.#signal), shallow: answer.shallow };
+      return { pack: await Pack.receive(answer.pack, this.#limits, this.#signal, base), shallow: answer.shallow };
     } finally {
       await reader.close();
     }

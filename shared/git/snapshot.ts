@@ -1,7 +1,8 @@
 import { GitError } from './errors.ts';
+import type { Objects } from './incremental.ts';
 import type { GitLimits } from './limits.ts';
 import { type Commit, type EntryMode, parseCommit, parseTag, parseTree } from './objects.ts';
-import type { Pack } from './pack.ts';
+import type { ObjectType } from './pack-table.ts';
 
 /** A file of the tree. */
 export interface TreeEntry {
@@ -22,6 +23,13 @@ export interface Snapshot {
   tag?: Tag;
   /** All files, sorted by the bytes of their paths. */
   entries(): AsyncIterable<TreeEntry>;
+  /** Bytes that the server sent. */
+  packBytes: number;
+  /**
+   * What an artifact does not hold of the commit, and without which its tree cannot be known: trees, links, ignore files.
+   * Each once.
+   */
+  skeleton(): AsyncIterable<{ type: ObjectType; data: Buffer }>;
   /** Deletes what was fetched. To be called exactly when done; entries cannot be read after. */
   dispose(): Promise<void>;
 }
@@ -33,25 +41,32 @@ export interface Tag {
   raw: Buffer;
 }
 
-/** The snapshot of a commit that `pack` holds with its whole tree. `oid` may name an annotated tag of the commit. */
-export async function openSnapshot(pack: Pack, oid: string, limits: GitLimits): Promise<Snapshot> {
-  const commit = await peelCommit(pack, oid);
+/** The snapshot of a commit that is there with its tree. `oid` may name an annotated tag of the commit. */
+export async function openSnapshot(
+  objects: Objects,
+  oid: string,
+  limits: GitLimits,
+  packBytes: number,
+): Promise<Snapshot> {
+  const commit = await peelCommit(objects, oid);
   return {
     commit,
-    ...(commit.oid === oid ? {} : { tag: { oid, raw: await pack.read(oid, 'tag') } }),
-    entries: () => new TreeWalk(pack, limits).files(commit.tree, '', 0),
-    dispose: async () => pack.close(),
+    ...(commit.oid === oid ? {} : { tag: { oid, raw: await objects.read(oid, 'tag') } }),
+    entries: () => new TreeWalk(objects, limits).files(commit.tree, '', 0),
+    packBytes,
+    skeleton: () => skeletonOf(objects, commit.tree, limits),
+    dispose: async () => objects.close(),
   };
 }
 
 /** The commit behind an object id, through tags. */
-export async function peelCommit(pack: Pack, oid: string): Promise<Commit> {
+export async function peelCommit(objects: Objects, oid: string): Promise<Commit> {
   let at = oid;
   for (let hop = 0; hop < 16; hop++) {
-    const { type } = pack.stat(at);
-    if (type === 'commit') return parseCommit(at, await pack.read(at, 'commit'));
+    const { type } = objects.stat(at);
+    if (type === 'commit') return parseCommit(at, await objects.read(at, 'commit'));
     if (type !== 'tag') throw new GitError('InvalidReference', `${oid} leads to a ${type}, not to a commit`);
-    at = parseTag(at, await pack.read(at, 'tag')).object;
+    at = parseTag(at, await objects.read(at, 'tag')).object;
   }
   throw new GitError('Corrupt', `tag ${oid} leads through more than 16 tags`);
 }
@@ -60,12 +75,12 @@ export async function peelCommit(pack: Pack, oid: string): Promise<Commit> {
 const emptyTree = '4b825dc642cb6eb9a060e54bf8d69288fbee4904';
 
 class TreeWalk {
-  readonly #pack: Pack;
+  readonly #objects: Objects;
   readonly #limits: GitLimits;
   #seen = 0;
 
-  constructor(pack: Pack, limits: GitLimits) {
-    this.#pack = pack;
+  constructor(objects: Objects, limits: GitLimits) {
+    this.#objects = objects;
     this.#limits = limits;
   }
 
@@ -73,7 +88,7 @@ class TreeWalk {
     if (depth > this.#limits.treeDepth)
       throw new GitError('TooLarge', `the tree is deeper than ${this.#limits.treeDepth} directories`);
     if (tree === emptyTree) return;
-    const lines = parseTree(tree, await this.#pack.read(tree, 'tree'), dir);
+    const lines = parseTree(tree, await this.#objects.read(tree, 'tree'), dir);
     this.#seen += lines.length;
     if (this.#seen > this.#limits.treeEntries)
       throw new GitError('TooLarge', `the tree holds more than ${this.#limits.treeEntries} files and directories`);
@@ -91,7 +106,33 @@ class TreeWalk {
       };
       return { path, mode, oid, size: 0, read };
     }
-    const { size } = this.#pack.stat(oid);
-    return { path, mode, oid, size, read: () => this.#pack.read(oid, 'blob') };
+    return { path, mode, oid, size: this.#objects.sizeOf(oid), read: () => this.#objects.read(oid, 'blob') };
+  }
+}
+
+/** Files that decide about others; an artifact need not hold them. Larger ones are none. */
+const decisive = new Set(['.sourceignore', '.gitmodules']);
+const mostBytes = 2 ** 20;
+
+async function* skeletonOf(
+  objects: Objects,
+  root: string,
+  limits: GitLimits,
+): AsyncGenerator<{ type: ObjectType; data: Buffer }> {
+  const seen = new Set<string>([emptyTree]);
+  const trees = [root];
+  for (let tree = trees.pop(); tree !== undefined; tree = trees.pop()) {
+    if (seen.has(tree)) continue;
+    seen.add(tree);
+    if (seen.size > limits.treeEntries) throw new GitError('TooLarge', 'the commit holds too many trees');
+    const data = await objects.read(tree, 'tree');
+    yield { type: 'tree', data };
+    for (const { name, mode, oid } of parseTree(tree, data, '')) {
+      if (mode === 'directory') trees.push(oid);
+      const wanted = mode === 'symlink' || (mode !== 'submodule' && decisive.has(name));
+      if (!wanted || seen.has(oid) || objects.sizeOf(oid) > mostBytes) continue;
+      seen.add(oid);
+      yield { type: 'blob', data: await objects.read(oid, 'blob') };
+    }
   }
 }

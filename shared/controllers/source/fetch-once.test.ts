@@ -8,6 +8,7 @@ import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
+import { asker, keyNamed, storeArtifact } from '../../../test/fixtures/asker.ts';
 import { artifactKey } from '../../artifact/layout.ts';
 import { localPorts } from '../../local/local-ports.ts';
 import { recordOf } from '../../reconcile/record.ts';
@@ -15,7 +16,6 @@ import { graceMs } from './artifact-sweep.ts';
 import { askOnce, fetchOnce, type Question } from './fetch-once.ts';
 import { SharedFailure } from './fetch-once-record.ts';
 import { BusyElsewhere } from './fetch-once-turn.ts';
-import { asker, keyNamed, storeArtifact } from './testing/asker.ts';
 
 /** An installation of its own; two ports on one directory are two workers. */
 function installation() {
@@ -42,7 +42,7 @@ const question = (over: Partial<Question> = {}): Question => ({
 
 test('of workers in several processes one asks and one fetches; all are told the same', async () => {
   const { dir } = installation();
-  const script = fileURLToPath(new URL('./testing/asker.ts', import.meta.url));
+  const script = fileURLToPath(new URL('../../../test/fixtures/asker.ts', import.meta.url));
   const processes = ['east', 'west', 'north'].map(name =>
     spawn(process.execPath, [script, dir, name, '20'], { stdio: ['ignore', 'inherit', 'inherit'] }),
   );

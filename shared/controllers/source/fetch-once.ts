@@ -149,8 +149,8 @@ async function admitAge({ ports, key, startedAt }: Asker, { began }: NewsRecord)
   if (began < startedAt) await ports.index.markStarted(key, began);
 }
 
-/** Not to be guessed nor tested by who can read the store: keyed by this installation's own secret. */
-async function fingerprint(work: Asker, folder: string, question: Question): Promise<string> {
+/** A name for the question that nobody can guess or test who reads the store: keyed by this installation's own secret. */
+export async function fingerprint(work: Asker, folder: string, question: Question): Promise<string> {
   const { kind, url, revision, shape, credentials } = question;
   const asked = sorted({ folder, kind, url, revision, shape, credentials });
   const secret = await artifactSecret(work.ports.secrets);

@@ -1,6 +1,8 @@
+import { keyString } from '../../api/object.ts';
 import { ArtifactError } from '../../artifact/errors.ts';
 import { type SourceFilter, sparseEntries, sparseTouches } from '../../artifact/source-filter.ts';
-import type { Snapshot } from '../../git/remote.ts';
+import type { GitBase } from '../../git/incremental.ts';
+import { GitError, type Snapshot } from '../../git/remote.ts';
 import { submoduleAccess } from '../../git/submodule-url.ts';
 import { findError } from '../../reconcile/errors.ts';
 import type { Fetched } from './fetch-once.ts';
@@ -8,6 +10,7 @@ import { IncludeError, withIncludes } from './git-include.ts';
 import { type FileTree, withSubmodules } from './git-submodules.ts';
 import { signedDetail } from './git-verify.ts';
 import { type GitWork, openRemote } from './git-work.ts';
+import { keepBase, type Origin, openBase, worthKeeping } from './incremental-base.ts';
 import { storeTree, withDirectory } from './stored-file.ts';
 
 /** What was fetched could not be put into the store; the cause tells why. */
@@ -19,19 +22,54 @@ export class NotStored extends Error {}
  * that is not there, or NotStored.
  */
 export async function fetchTree(work: GitWork): Promise<Fetched> {
+  const origin = originOf(work);
+  const base = await openBase(work, origin, work.resolved?.oid ?? '');
+  if (!base) return fetchFrom(work, origin);
+  try {
+    return await fetchFrom(work, origin, base);
+  } catch (error) {
+    if (!blamesBase(error)) throw error;
+    const { message } = error as Error;
+    work.log.info('the difference to the last commit does not do: fetching all of it', { error: message });
+    return await fetchFrom(work, origin);
+  } finally {
+    base.close();
+  }
+}
+
+async function fetchFrom(work: GitWork, origin: Origin, base?: GitBase): Promise<Fetched> {
   const { remote, resolved } = work;
   if (!remote || !resolved) throw new Error('the reference is not resolved');
-  const snapshot = await remote.fetchCommit(resolved.oid, resolved.refName);
+  const snapshot = await remote.fetchCommit(resolved.oid, resolved.refName, base);
   try {
-    if (!work.object.spec.recurseSubmodules) return await store(work, snapshot, snapshot);
-    const tree = await fetchSubmodules(work, snapshot);
-    try {
-      return await store(work, snapshot, tree);
-    } finally {
-      await tree.dispose();
-    }
+    const fetched = await storeWhole(work, snapshot);
+    if (worthKeeping(snapshot, base !== undefined)) await keepBase(work, origin, snapshot, fetched.digest);
+    return fetched;
   } finally {
     await snapshot.dispose();
+  }
+}
+
+/** Whether it may help to fetch without the base: something was missing, or the server could not make the difference. */
+function blamesBase(error: unknown): boolean {
+  const code = findError(error, GitError)?.code;
+  return code === 'Corrupt' || code === 'ServerError' || code === 'NotGit';
+}
+
+/** Who may build upon the artifact of the last commit: what was laid into it from elsewhere is for this object alone. */
+function originOf({ object, access, key }: GitWork): Origin {
+  const { url, ignore, sparseCheckout, recurseSubmodules, include } = object.spec;
+  const owner = recurseSubmodules || include?.length ? { owner: keyString(key) } : {};
+  return { kind: 'git', url, credentials: access?.credentials ?? [], shape: { ignore, sparseCheckout, ...owner } };
+}
+
+async function storeWhole(work: GitWork, snapshot: Snapshot): Promise<Fetched> {
+  if (!work.object.spec.recurseSubmodules) return store(work, snapshot, snapshot);
+  const tree = await fetchSubmodules(work, snapshot);
+  try {
+    return await store(work, snapshot, tree);
+  } finally {
+    await tree.dispose();
   }
 }
 
