@@ -54,7 +54,7 @@ async function readBundle(
   where: string,
   artifact: () => Promise<{ bytes: Buffer }>,
 ): Promise<FoundSignature> {
-  const { bundleFromJSON, BUNDLE_V01_MEDIA_TYPE, BUNDLE_V02_MEDIA_TYPE } = await import('@sigstore/bundle');
+  const { bundleFromJSON, BUNDLE_V01_MEDIA_TYPE, BUNDLE_V02_MEDIA_TYPE } = await import('./sigstore-library.ts');
   let bundle: ReturnType<typeof bundleFromJSON>;
   try {
     bundle = bundleFromJSON(JSON.parse(bytes.toString('utf8')));

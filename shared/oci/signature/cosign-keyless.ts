@@ -27,7 +27,7 @@ export async function verifyKeyless(
   const leaf = bundle && leafOf(bundle);
   if (!bundle || !leaf) return { problem: 'it was made with a key: it has no certificate' };
   if (!leaf.keyUsage?.includes(codeSigning)) return { problem: 'its certificate is not for signing code' };
-  const { toSignedEntity, Verifier } = await import('@sigstore/verify');
+  const { toSignedEntity, Verifier } = await import('./sigstore-library.ts');
   try {
     const entity = toSignedEntity(bundle, found.content.bytes);
     // As cosign: timestamps count only where the transparency log says no time.

@@ -1,3 +1,4 @@
+import { createHash, X509Certificate } from 'node:crypto';
 import type { TransparencyLogEntry } from '@sigstore/bundle';
 import * as z from 'zod';
 import type { Descriptor } from '../descriptor.ts';
@@ -80,11 +81,7 @@ async function legacyBundle(
   certificate: string,
   entry: string | undefined,
 ): Promise<NonNullable<CosignSignature['bundle']>> {
-  const [{ BUNDLE_V01_MEDIA_TYPE }, { HashAlgorithm }, { createHash, X509Certificate }] = await Promise.all([
-    import('@sigstore/bundle'),
-    import('@sigstore/protobuf-specs'),
-    import('node:crypto'),
-  ]);
+  const { BUNDLE_V01_MEDIA_TYPE, HashAlgorithm } = await import('./sigstore-library.ts');
   const rawBytes = Buffer.from(new X509Certificate(certificate).raw);
   const digest = createHash('sha256').update(content.bytes).digest();
   return {

@@ -11,10 +11,7 @@ const retryMs = 60_000;
 
 /** Whom a trusted_root.json says to trust: Fulcio, Rekor, the logs of certificates, timestamping authorities. Throws SignatureError InvalidConfiguration. */
 export async function trustOf(trustedRoot: Buffer): Promise<TrustMaterial> {
-  const [{ TrustedRoot }, { toTrustMaterial }] = await Promise.all([
-    import('@sigstore/protobuf-specs'),
-    import('@sigstore/verify'),
-  ]);
+  const { TrustedRoot, toTrustMaterial } = await import('./sigstore-library.ts');
   let material: TrustMaterial;
   try {
     const parsed: unknown = JSON.parse(trustedRoot.toString('utf8'));
@@ -66,8 +63,8 @@ export async function publicTrust(now: number, repository?: TufRepository): Prom
 
 async function fetchRoot(repository: TufRepository | undefined): Promise<TrustMaterial> {
   const [{ getTrustedRoot }, { toTrustMaterial }] = await Promise.all([
-    import('@sigstore/tuf'),
-    import('@sigstore/verify'),
+    import('./sigstore-tuf.ts'),
+    import('./sigstore-library.ts'),
   ]);
   try {
     // A folder that nobody else can have written into: what lies there is where the trust starts.

@@ -70,7 +70,7 @@ async function byKey({ content, signatures }: CosignSignature, keys: CosignKey[]
 }
 
 async function encoded(type: string, payload: Buffer): Promise<Buffer> {
-  const { dsse } = await import('@sigstore/core');
+  const { dsse } = await import('./sigstore-library.ts');
   return dsse.preAuthEncoding(type, payload);
 }
 

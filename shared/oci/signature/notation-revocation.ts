@@ -17,6 +17,9 @@ const understood = new Set(['2.5.29.20', '2.5.29.35']);
 const ocspLimit = 2 ** 20;
 const crlLimit = 16 * 2 ** 20;
 
+/** Milliseconds by which the clocks of others may be ahead. */
+const skewMs = 5 * 60_000;
+
 /** What is known of a certificate; `unknown` with why. */
 type Status = 'good' | 'revoked' | { unknown: string };
 
@@ -78,13 +81,16 @@ async function askServer(url: string, certificate: Certificate, issuer: Certific
   if (!isByResponder(basic, issuer, lookup.now))
     return { unknown: "the OCSP server's answer is not signed by the issuer" };
   const { responses } = basic.tbsResponseData;
-  const current = responses.every(
-    ({ thisUpdate, nextUpdate }) => thisUpdate <= lookup.now && nextUpdate !== undefined && lookup.now < nextUpdate,
-  );
+  const current = responses.every(({ thisUpdate, nextUpdate }) => isCurrent(thisUpdate, nextUpdate, lookup.now));
   if (!current) return { unknown: "the OCSP server's answer is not of this time" };
   const { isForCertificate, status } = await basic.getCertificateStatus(subject, by);
   if (!isForCertificate || status === 2) return { unknown: 'the OCSP server does not know it' };
   return status === 0 ? 'good' : 'revoked';
+}
+
+/** Whether an answer is of now: one without an end could be of any time since. */
+function isCurrent(from: Date, to: Date | undefined, now: Date): boolean {
+  return from.getTime() <= now.getTime() + skewMs && to !== undefined && now < to;
 }
 
 function basicOf(pki: typeof import('pkijs'), body: Buffer): BasicOCSPResponse | undefined {
@@ -118,7 +124,7 @@ async function askList(url: string, certificate: Certificate, issuer: Certificat
   if (answer.status !== 200) return { unknown: `the server of the list of revocations answers ${answer.status}` };
   const list = pki.CertificateRevocationList.fromBER(answer.body);
   if (!isByIssuer(list, issuer)) return { unknown: 'the list of revocations is not signed by the issuer' };
-  if (list.thisUpdate.value > lookup.now || !list.nextUpdate || lookup.now >= list.nextUpdate.value)
+  if (!isCurrent(list.thisUpdate.value, list.nextUpdate?.value, lookup.now))
     return { unknown: 'the list of revocations is not of this time' };
   const strange = (list.crlExtensions?.extensions ?? []).find(
     ({ critical, extnID }) => critical && !understood.has(extnID),
