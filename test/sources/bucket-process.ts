@@ -1,0 +1,22 @@
+/** Reconciles one Bucket twice in a process of its own, so that its memory can be told from the storage's: endpoint as argument. */
+import { once } from 'node:events';
+import { bucketController } from '../../shared/controllers/source/bucket.ts';
+import { bucketName } from '../../shared/controllers/source/testing/s3-server.ts';
+import { conditionText, startSourceWorld } from '../../shared/controllers/source/testing/source-world.ts';
+
+const world = await startSourceWorld('Bucket', [bucketController]);
+const spec = { bucketName, endpoint: process.argv[2], insecure: true };
+/** What the other process is told of a reconcile. */
+const tell = (bucket: Awaited<ReturnType<typeof world.again>>) =>
+  process.send?.({
+    ready: conditionText(bucket, 'Ready'),
+    event: world.events('many').at(-1)?.text,
+    artifact: bucket.status.artifact,
+    megabytes: Math.round(process.resourceUsage().maxRSS / 1024),
+  });
+tell(await world.reconcile('many', spec));
+await once(process, 'message');
+tell(await world.again('many'));
+await once(process, 'message');
+await world.close();
+process.disconnect();
