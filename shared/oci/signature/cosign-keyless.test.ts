@@ -147,16 +147,6 @@ const keyless: [string, Sign, Ask, RegExp][] = [
     /^verified/,
   ],
   [
-    'no entry of the log',
-    async (r, a) => {
-      const layer = legacyKeyless(sigstore, await sigstore.certificate(), simpleSigning(a.digest));
-      delete layer.annotations['dev.sigstore.cosign/bundle'];
-      pushLegacy(r, a, [layer]);
-    },
-    { identities: [ours] },
-    /expected 1 timestamps, got 0$/,
-  ],
-  [
     'the log entry of another signature',
     async (r, a) => {
       const certificate = await sigstore.certificate();

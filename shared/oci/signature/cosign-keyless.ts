@@ -2,14 +2,19 @@ import { X509Certificate } from 'node:crypto';
 import type { Bundle } from '@sigstore/bundle';
 import type { TrustMaterial } from '@sigstore/verify';
 import * as z from 'zod';
+import type { HttpClient } from '../../network/http.ts';
 import type { CertificateIdentity, IdentityMatcher } from './cosign-identity.ts';
+import { findLogEntries } from './cosign-rekor.ts';
 import type { CosignSignature } from './cosign-signature.ts';
+import { SignatureError } from './errors.ts';
 
 const codeSigning = '1.3.6.1.5.5.7.3.3';
 
 /** Whom signatures without a key are trusted from. */
 export interface KeylessTrust {
   material: TrustMaterial;
+  /** For Rekor, when a signature has no entry of it beside it. */
+  http: HttpClient;
   /** Undefined: anybody whom Fulcio gave a certificate. */
   matches: IdentityMatcher | undefined;
 }
@@ -20,19 +25,19 @@ export interface KeylessTrust {
  * signature, and names somebody whom the object trusts.
  */
 export async function verifyKeyless(
-  found: CosignSignature,
-  { material, matches }: KeylessTrust,
+  given: CosignSignature,
+  { material, matches, http }: KeylessTrust,
 ): Promise<{ identity: CertificateIdentity } | { problem: string }> {
-  const { bundle } = found;
-  const leaf = bundle && leafOf(bundle);
-  if (!bundle || !leaf) return { problem: 'it was made with a key: it has no certificate' };
+  const leaf = given.bundle && leafOf(given.bundle);
+  if (!given.bundle || !leaf) return { problem: 'it was made with a key: it has no certificate' };
   if (!leaf.keyUsage?.includes(codeSigning)) return { problem: 'its certificate is not for signing code' };
   const { toSignedEntity, Verifier } = await import('./sigstore-library.ts');
   try {
-    const entity = toSignedEntity(bundle, found.content.bytes);
+    const bundle = await logged(given, given.bundle, leaf, material, http);
+    const entity = toSignedEntity(bundle, given.content.bytes);
     // As cosign: timestamps count only where the transparency log says no time.
-    const logged = entity.timestamps.filter(({ $case }) => $case === 'transparency-log');
-    const timestamps = logged.length > 0 ? logged : entity.timestamps;
+    const seen = entity.timestamps.filter(({ $case }) => $case === 'transparency-log');
+    const timestamps = seen.length > 0 ? seen : entity.timestamps;
     const signer = new Verifier(material).verify({ ...entity, timestamps });
     const { extensions, subjectAlternativeName } = signer.identity ?? {};
     const identity = { issuer: extensions?.issuer ?? '', subject: subjectAlternativeName ?? '' };
@@ -45,6 +50,26 @@ export async function verifyKeyless(
   } catch (error) {
     return { problem: problemOf(error) };
   }
+}
+
+/**
+ * The bundle, with the log's oldest entry where it has none: the old layout allows that, and Rekor then is asked for it, the
+ * one that the trusted root names first. Throws what asking throws.
+ */
+async function logged(
+  { content, signatures }: CosignSignature,
+  bundle: Bundle,
+  leaf: X509Certificate,
+  material: TrustMaterial,
+  http: HttpClient,
+): Promise<Bundle> {
+  const { verificationMaterial } = bundle;
+  const rekor = material.tlogs.find(({ baseURL }) => baseURL !== '')?.baseURL;
+  if (verificationMaterial.tlogEntries.length > 0 || content.kind !== 'payload' || !rekor) return bundle;
+  const asked = { payload: content.bytes, signature: signatures[0]!, certificate: leaf.toString() };
+  const [entry] = await findLogEntries(asked, rekor, http);
+  if (!entry) throw new SignatureError('InvalidSignature', `the transparency log ${rekor} has no entry for it`);
+  return { ...bundle, verificationMaterial: { ...verificationMaterial, tlogEntries: [entry] } } as Bundle;
 }
 
 function leafOf({ verificationMaterial: { content } }: Bundle): X509Certificate | undefined {

@@ -3,6 +3,7 @@ import type { TransparencyLogEntry } from '@sigstore/bundle';
 import * as z from 'zod';
 import type { Descriptor } from '../descriptor.ts';
 import { OciError } from '../errors.ts';
+import { logEntry } from './cosign-rekor.ts';
 import type { CosignSignature, FoundSignature } from './cosign-signature.ts';
 import type { SignatureRegistry } from './verify.ts';
 
@@ -27,7 +28,6 @@ const RekorBundle = z.object({
     logID: z.string().regex(/^[0-9a-f]{64}$/),
   }),
 });
-const EntryBody = z.object({ kind: z.string(), apiVersion: z.string() });
 
 /** The tag under which cosign keeps the signatures of a manifest, in its layout before the one of referrers. */
 export function signatureTag(digest: string): string {
@@ -95,25 +95,15 @@ async function legacyBundle(
     },
     verificationMaterial: {
       content: { $case: 'x509CertificateChain', x509CertificateChain: { certificates: [{ rawBytes }] } },
-      tlogEntries: entry === undefined ? [] : [logEntry(entry)],
+      tlogEntries: entry === undefined ? [] : [entryOf(entry)],
       timestampVerificationData: undefined,
     },
   } as NonNullable<CosignSignature['bundle']>;
 }
 
-function logEntry(text: string): TransparencyLogEntry {
+function entryOf(text: string): TransparencyLogEntry {
   const { SignedEntryTimestamp, Payload } = RekorBundle.parse(JSON.parse(text));
-  const canonicalizedBody = Buffer.from(Payload.body, 'base64');
-  const { kind, apiVersion } = EntryBody.parse(JSON.parse(canonicalizedBody.toString('utf8')));
-  return {
-    logIndex: String(Payload.logIndex),
-    logId: { keyId: Buffer.from(Payload.logID, 'hex') },
-    kindVersion: { kind, version: apiVersion },
-    integratedTime: String(Payload.integratedTime),
-    inclusionPromise: { signedEntryTimestamp: Buffer.from(SignedEntryTimestamp, 'base64') },
-    inclusionProof: undefined,
-    canonicalizedBody,
-  } as TransparencyLogEntry;
+  return logEntry({ ...Payload, promise: SignedEntryTimestamp });
 }
 
 function problemOf(error: unknown): string {

@@ -1,4 +1,4 @@
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TrustMaterial } from '@sigstore/verify';
@@ -66,9 +66,9 @@ async function fetchRoot(repository: TufRepository | undefined): Promise<TrustMa
     import('./sigstore-tuf.ts'),
     import('./sigstore-library.ts'),
   ]);
+  // A folder that nobody else can have written into: what lies there is where the trust starts.
+  const cachePath = await mkdtemp(join(tmpdir(), 'sluice-tuf-'));
   try {
-    // A folder that nobody else can have written into: what lies there is where the trust starts.
-    const cachePath = await mkdtemp(join(tmpdir(), 'sluice-tuf-'));
     return toTrustMaterial(await getTrustedRoot({ cachePath, ...repository }));
   } catch (error) {
     throw new SignatureError(
@@ -76,6 +76,8 @@ async function fetchRoot(repository: TufRepository | undefined): Promise<TrustMa
       `unable to initialize trusted root: Sigstore's public root cannot be fetched from ${repository?.mirrorURL ?? 'https://tuf-repo-cdn.sigstore.dev'}: ${problemOf(error)}; where it cannot be reached, name a Secret with trusted_root.json in spec.verify.trustedRootSecretRef`,
       { cause: error },
     );
+  } finally {
+    await rm(cachePath, { recursive: true, force: true });
   }
 }
 

@@ -46,11 +46,11 @@ function listed(problems: string[]): string {
 }
 
 async function trustFor(request: SignatureRequest): Promise<Trust> {
-  const { keys, keysFrom = '', trustedRoot, matchOIDCIdentity = [], clock } = request;
+  const { keys, keysFrom = '', trustedRoot, matchOIDCIdentity = [], clock, http } = request;
   if (keys) return { keys: cosignKeys(keys, keysFrom) };
   const matches = await identityMatcher(matchOIDCIdentity);
   const material = trustedRoot ? await trustOf(trustedRoot) : await publicTrust(clock.now());
-  return { keyless: { material, matches } };
+  return { keyless: { material, matches, http } };
 }
 
 type Judged = { signer: string } | { problem: string };

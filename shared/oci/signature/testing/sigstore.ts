@@ -67,13 +67,18 @@ export interface LogEntry {
 
 /** A Sigstore of one's own: a certificate authority as Fulcio, a log of certificates, and a log of signatures as Rekor. */
 export class PrivateSigstore {
-  readonly rekor = new Log('https://rekor.example.com');
+  readonly rekor: Log;
   readonly ct = new Log('https://ctfe.example.com/2026');
   #root!: x509.X509Certificate;
   #keys!: webcrypto.CryptoKeyPair;
 
-  static async create(): Promise<PrivateSigstore> {
-    const made = new PrivateSigstore();
+  private constructor(rekor: string) {
+    this.rekor = new Log(rekor);
+  }
+
+  /** `rekor`: address of its log of signatures. */
+  static async create(rekor = 'https://rekor.example.com'): Promise<PrivateSigstore> {
+    const made = new PrivateSigstore(rekor);
     x509.cryptoProvider.set(webcrypto);
     made.#keys = (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
     made.#root = await x509.X509CertificateGenerator.createSelfSigned({
