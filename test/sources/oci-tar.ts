@@ -11,7 +11,12 @@ export async function tarGz(files: Record<string, string>, ...entries: Partial<H
 export async function tarOf(files: Record<string, string>, ...entries: Partial<Header>[]): Promise<Buffer> {
   const pack = tar.pack();
   for (const [name, text] of Object.entries(files)) pack.entry({ name }, text);
-  for (const entry of entries) pack.entry({ name: 'x', ...entry });
+  for (const entry of entries) {
+    // Without contents a file would be waited for.
+    const header = { name: 'x', ...entry };
+    if (entry.type) pack.entry(header);
+    else pack.entry(header, '');
+  }
   pack.finalize();
   return buffer(pack as unknown as NodeJS.ReadableStream);
 }
