@@ -42,6 +42,7 @@ async function fetchFrom(work: GitWork, origin: Origin, base?: GitBase): Promise
   if (!remote || !resolved) throw new Error('the reference is not resolved');
   const snapshot = await remote.fetchCommit(resolved.oid, resolved.refName, base);
   try {
+    work.log.info('fetched a commit', { packBytes: snapshot.packBytes, incremental: base !== undefined });
     const fetched = await storeWhole(work, snapshot);
     if (worthKeeping(snapshot, base !== undefined)) await keepBase(work, origin, snapshot, fetched.digest);
     return fetched;

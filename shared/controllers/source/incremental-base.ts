@@ -43,19 +43,19 @@ async function keyOf(work: Asker, { kind, url, shape = {}, credentials }: Origin
  */
 export async function openBase(work: Asker, origin: Origin, wanted: string): Promise<GitBase | undefined> {
   let base: GitBase | undefined;
+  const streams: Readable[] = [];
   try {
     const found = await work.ports.store.get(await keyOf(work, origin));
     if (!found) return undefined;
+    streams.push(found.body);
     const gunzip = createGunzip();
     found.body.once('error', error => gunzip.destroy(error));
     const lines = new Records(found.body.pipe(gunzip));
     const head = Head.parse(JSON.parse((await lines.line()) ?? ''));
-    if (head.commit === wanted) return lines.close();
+    if (head.commit === wanted) return undefined;
     const artifact = await work.ports.store.get(artifactKey(head.digest));
-    if (!artifact) {
-      lines.close();
-      throw new Error('its artifact is gone');
-    }
+    if (!artifact) throw new Error('its artifact is gone');
+    streams.push(artifact.body);
     base = await GitBase.open(head.commit);
     await addSkeleton(base, lines);
     await addFiles(base, artifact.body);
@@ -67,6 +67,8 @@ export async function openBase(work: Asker, origin: Origin, wanted: string): Pro
       error: messageOfError(error),
     });
     return undefined;
+  } finally {
+    for (const stream of streams) stream.destroy();
   }
 }
 
@@ -127,12 +129,10 @@ async function* recordsOf(head: z.infer<typeof Head>, snapshot: Snapshot): Async
 
 /** Lines, and bytes that follow them. */
 class Records {
-  readonly #source: Readable;
   readonly #chunks: AsyncIterator<Buffer>;
   #buffer: Buffer = Buffer.alloc(0);
 
   constructor(source: Readable) {
-    this.#source = source;
     this.#chunks = source[Symbol.asyncIterator]();
   }
 
@@ -163,10 +163,6 @@ class Records {
     const all = Buffer.concat(parts);
     this.#buffer = all.subarray(count);
     return all.subarray(0, count);
-  }
-
-  close(): undefined {
-    this.#source.destroy();
   }
 
   async #more(): Promise<boolean> {
