@@ -39,10 +39,16 @@ export async function runSchedule(ports: Ports, deadline: number): Promise<void>
 
 async function tidy(ports: Ports): Promise<void> {
   if (!(await ports.index.once('tidy-store', 3600))) return;
-  await sweepArtifacts(ports);
-  await sweepOld(ports, buildsPrefix, 7 * dayMs);
-  // As long as a cluster may be away: a note is needed until its status can be written.
-  await sweepOld(ports, notesPrefix, 7 * dayMs);
-  await sweepOld(ports, pendingPrefix, dayMs);
-  await sweepOld(ports, cachePrefix, 7 * dayMs);
+  const failures: unknown[] = [];
+  // A cluster that does not answer keeps its artifacts; what depends on no cluster goes all the same.
+  const sweeps = [
+    () => sweepArtifacts(ports),
+    () => sweepOld(ports, buildsPrefix, 7 * dayMs),
+    // As long as a cluster may be away: a note is needed until its status can be written.
+    () => sweepOld(ports, notesPrefix, 7 * dayMs),
+    () => sweepOld(ports, pendingPrefix, dayMs),
+    () => sweepOld(ports, cachePrefix, 7 * dayMs),
+  ];
+  for (const sweep of sweeps) await sweep().catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw new AggregateError(failures, failures.map(messageOfError).join('; '));
 }
