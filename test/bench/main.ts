@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- --apiserver] [--counts 100,500,1000] [--only push,fleet,failing,unchanged,interval,memory,cold] [--json FILE]`
+ * `npm run bench [-- --apiserver] [--counts 100,500,1000] [--only push,fleet,failing,unchanged,interval,memory,index,cold] [--json FILE]`
  *
  * Measures the whole path on this machine, by default on the sandbox, with --apiserver on a real kube-apiserver. Prints a
  * table, and JSON with --json. `cold`, the bundles' cold starts, runs on servers that stand in for AWS, and only when it is
@@ -11,6 +11,7 @@ import { buildBinaries } from '../apiserver/build.ts';
 import { openWorld } from '../scenario/world.ts';
 import { benchColdStart } from './cold-start.ts';
 import { benchFailing, benchFleet, benchInterval, benchUnchanged } from './fleet.ts';
+import { benchIndex } from './index-parse.ts';
 import { benchMemory } from './memory.ts';
 import { benchPush } from './push.ts';
 import { type Figure, printTable } from './table.ts';
@@ -19,7 +20,7 @@ const { values } = parseArgs({
   options: {
     apiserver: { type: 'boolean', default: false },
     counts: { type: 'string', default: '100,500,1000' },
-    only: { type: 'string', default: 'push,fleet,failing,unchanged,interval,memory' },
+    only: { type: 'string', default: 'push,fleet,failing,unchanged,interval,memory,index' },
     json: { type: 'string' },
   },
 });
@@ -55,6 +56,10 @@ if (only.has('unchanged'))
 if (only.has('interval'))
   for (const count of counts) await measure(`${count} at their interval`, world => benchInterval(world, count));
 if (only.has('memory')) await measure('memory', benchMemory);
+if (only.has('index')) {
+  console.error('measuring a Helm index …');
+  figures.push(...(await benchIndex()));
+}
 if (only.has('cold')) {
   console.error('measuring cold starts …');
   figures.push(...(await benchColdStart()));
