@@ -94,7 +94,14 @@ test('refuses credentials that cannot be meant', () => {
     code: 'InvalidCredentials',
     message: /identity.*known_hosts/,
   });
-  for (const url of ['git://example.com/a', 'git@example.com:a', 'ssh://example.com', 'ssh://h/a%0ab', 'file:///etc', ''])
+  for (const url of [
+    'git://example.com/a',
+    'git@example.com:a',
+    'ssh://example.com',
+    'ssh://h/a%0ab',
+    'file:///etc',
+    '',
+  ])
     assert.throws(() => connectRemote(url, { timeoutMs: 1000 }), { code: 'InvalidUrl' }, url);
 });
 
