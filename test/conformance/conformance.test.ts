@@ -35,6 +35,9 @@ function rowsOf(table: string): Row[] {
 test('there is a table for every spec that is claimed', () => {
   for (const spec of [
     'gitrepositories',
+    'buckets',
+    'helmrepositories',
+    'helmcharts',
     'externalartifacts',
     'artifactgenerators',
     'kustomizations',

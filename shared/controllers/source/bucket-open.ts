@@ -1,13 +1,28 @@
 /** Opens the bucket of a spec, signed in as the spec says. Loads what the providers need when they are needed. */
+
+import type { Bucket } from '../../api/source/bucket.ts';
 import { cached } from '../../cloud/credential-cache.ts';
 import { accessToken, awsCredentials, CloudError, googleKeyToken, type IdentityRequest } from '../../cloud/identity.ts';
 import type { AzureClient } from '../../cloud/storage/azure-client.ts';
 import type { AzureCredentials } from '../../cloud/storage/azure-sign.ts';
 import { type ObjectStorage, StorageError } from '../../cloud/storage/object-storage.ts';
 import type { S3Credentials } from '../../cloud/storage/s3-sign.ts';
+import type { HttpClient, TlsMaterial } from '../../network/http.ts';
 import type { CloudEnvironment } from '../../ports/cloud.ts';
-import { fingerprintOf, type OpenRequest, stsEndpointOf } from './bucket-access.ts';
+import { StalledError } from '../../reconcile/errors.ts';
+import { type BucketSecrets, fingerprintOf } from './bucket-secrets.ts';
 import type { SourceSecret } from './secret.ts';
+import type { SourceWork } from './source.ts';
+
+/** What is needed to open a bucket. */
+export interface OpenRequest {
+  work: SourceWork<Bucket>;
+  secrets: BucketSecrets;
+  http: HttpClient;
+  /** Makes another client of the same proxy, rules and signal; closed with the access. */
+  client(tls: TlsMaterial): HttpClient;
+  signal: AbortSignal;
+}
 
 /** Of installations that are nobody at any cloud; one object, since caches go by it. */
 const nobody: CloudEnvironment = {};
@@ -182,4 +197,10 @@ function kept<T extends { expiresAt: number }>(
 ): Promise<T> {
   const parts = ['bucket', work.object.spec.provider, work.key.cluster, own.where, fingerprintOf(own)];
   return cached({ environment: work.ports.cloud ?? nobody, clock: work.clock }, parts, make);
+}
+
+/** The address of spec.sts. Throws a StalledError for what is none. */
+function stsEndpointOf(endpoint: string): string {
+  if (URL.canParse(endpoint)) return endpoint;
+  throw new StalledError('URLInvalid', `failed to parse STS endpoint '${endpoint}'; correct spec.sts.endpoint`);
 }
