@@ -112,6 +112,23 @@ test('an include goes to its own name, stays in the root, and shares it with spa
   assert.equal(conditionOf(unready, 'IncludeUnavailable')?.message, "no artifact available for include 'no-artifact'");
 });
 
+test('includes that lead in a circle stop, instead of making each other anew for ever', async () => {
+  await createRepository(world.repositories, 'circle.git', { 'a.txt': 'a' });
+  const url = `${git.url}/circle.git`;
+  const circle = (name: string, next: string) =>
+    gitRepository(ns, name, url, { include: [include(next, 'a.txt', next)] });
+  await world.apply(yaml(gitRepository(ns, 'c1', url), gitRepository(ns, 'c2', url), gitRepository(ns, 'c3', url)));
+  for (const name of ['c1', 'c2', 'c3']) await ready(name);
+  await world.apply(yaml(circle('c1', 'c2'), circle('c2', 'c3')));
+  await ready('c1');
+  await world.apply(yaml(circle('c3', 'c1'), circle('self', 'self')));
+  const stalled = await world.condition('GitRepository', ns, 'c3', 'Stalled', 'True', 'IncludeCycle');
+  assert.match(conditionOf(stalled, 'Ready')!.message, /\(c3 → c1 → c2 → c3\)/);
+  assert.ok(stalled.status.artifact, 'the last artifact stays');
+  const self = await world.condition('GitRepository', ns, 'self', 'Stalled', 'True', 'IncludeCycle');
+  assert.match(conditionOf(self, 'IncludeUnavailable')!.message, /\(self → self\)/);
+});
+
 const gitmodules = (modules: Record<string, string>) =>
   Object.entries(modules)
     .map(([path, url]) => `[submodule "${path}"]\n\tpath = ${path}\n\turl = ${url}\n`)

@@ -20,6 +20,7 @@ await world.apply(
   yaml(
     secret(ns, 'keys', { 'a.asc': pgp.publicKey, 'b.sshpub': ssh.publicKey }),
     secret(ns, 'only-pgp', { ring: pgp.publicKey }),
+    secret(ns, 'empty', {}),
     secret(ns, 'malformed', { 'a.asc': 'no key', 'b.sshpub': 'ssh-ed25519 AAAA' }),
   ),
 );
@@ -146,6 +147,7 @@ test('keys that are missing or malformed are named, and a later mode asks for a 
   await world.apply(
     yaml(
       gitRepository(ns, 'no-secret', url, verify('HEAD', 'absent')),
+      gitRepository(ns, 'no-keys', url, verify('HEAD', 'empty')),
       gitRepository(ns, 'no-ssh-key', url, verify('HEAD', 'only-pgp')),
       gitRepository(ns, 'bad-ssh-key', url, verify('HEAD', 'malformed')),
       gitRepository(ns, 'bad-pgp-key', url, { ...ref, ...verify('Tag', 'malformed') }),
@@ -155,6 +157,7 @@ test('keys that are missing or malformed are named, and a later mode asks for a 
   const told = async (name: string, reason: string) =>
     conditionOf(await refused(name, reason), 'SourceVerified')!.message;
   assert.match(await told('no-secret', 'VerificationError'), /^public keys secret error: .*"absent" not found/);
+  assert.match(await told('no-keys', 'InvalidCommitSignature'), /no SSH public keys found/);
   assert.match(await told('no-ssh-key', 'InvalidCommitSignature'), /no SSH public keys found.*\.sshpub/);
   assert.match(await told('bad-ssh-key', 'InvalidCommitSignature'), /unable to parse authorized keys/);
   assert.match(await told('bad-pgp-key', 'InvalidTagSignature'), /unable to read armored key ring/);
@@ -173,4 +176,26 @@ test('keys that are missing or malformed are named, and a later mode asks for a 
   // The Secret is mended, and nothing else has to be done.
   await world.apply(yaml(secret(ns, 'only-pgp', { ring: pgp.publicKey, 'b.sshpub': ssh.publicKey })));
   await verified('no-ssh-key');
+});
+
+test('a branch that was force-pushed, and a tag that moved, are followed', async () => {
+  const repo = await createRepository(world.repositories, 'moved.git', { 'a.txt': '1' });
+  const before = await commitFiles(repo, { 'a.txt': '2' }, { tag: 'v1' });
+  const url = `${git.url}/moved.git`;
+  await world.apply(yaml(gitRepository(ns, 'pushed', url), gitRepository(ns, 'moved', url, { ref: { tag: 'v1' } })));
+  const old = await world.condition('GitRepository', ns, 'moved', 'Ready', 'True');
+  await world.condition('GitRepository', ns, 'pushed', 'Ready', 'True');
+  assert.equal(old.status.artifact.revision, `v1@sha1:${before}`);
+  const other = await commitFiles(repo, { 'b.txt': '3' }, { orphan: true, tag: 'v1' });
+  for (const [name, ref] of [
+    ['pushed', 'main'],
+    ['moved', 'v1'],
+  ] as const) {
+    await again(name);
+    const { artifact } = await until('the new revision', async () => {
+      const found = await world.get('GitRepository', ns, name);
+      return found?.status.artifact.revision === `${ref}@sha1:${other}` ? found.status : undefined;
+    });
+    assert.deepEqual(await artifactFiles(artifact), { 'b.txt': '3' });
+  }
 });

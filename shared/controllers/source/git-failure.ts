@@ -1,6 +1,6 @@
 import { ArtifactError } from '../../artifact/errors.ts';
 import { GitError, type GitErrorCode } from '../../git/errors.ts';
-import { findError, messageOfError, ReconcileError, StalledError } from '../../reconcile/errors.ts';
+import { findError, messageOfError, ReconcileError, RetryError, StalledError } from '../../reconcile/errors.ts';
 import type { Failure } from './source.ts';
 
 /**
@@ -40,7 +40,9 @@ function reasonOf(error: unknown): Failure {
       stalled: false,
     };
   const known = findError(error, ReconcileError);
+  const afterMs = findError(error, RetryError)?.afterMs;
   return {
+    ...(afterMs === undefined ? {} : { afterMs }),
     reason: known?.code ?? 'GitOperationFailed',
     message: known ? messageOfError(error) : `failed to checkout and determine revision: ${messageOfError(error)}`,
     stalled: findError(error, StalledError) !== undefined,

@@ -1,5 +1,7 @@
 import { join, posix } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import * as z from 'zod';
+import type { KubeObject } from '../../api/object.ts';
 import { Artifact } from '../../api/source/artifact.ts';
 import type { GitRepository } from '../../api/source/git-repository.ts';
 import type { ArchiveEntry } from '../../artifact/archive.ts';
@@ -32,30 +34,68 @@ export class IncludeError extends ReconcileError {
 /** How long until an include that is not there is looked for again; what makes its artifact wakes its dependents anyway. */
 const dependencyMs = 30_000;
 
+/** How long until a cycle is looked at again: it may be another object's spec that is mended. */
+const cycleMs = 5 * 60_000;
+
+type IncludeWork = SourceWork<GitRepository> & { includes?: Include[] };
+
 /**
  * Finds the artifacts of the GitRepositories that spec.include names; they are of the same namespace. IncludeUnavailable,
- * and an outcome that waits, when one is missing.
+ * and an outcome that waits, when one is missing; Stalled when they lead back here: each new artifact would make another.
  */
-export async function findIncludes(
-  work: SourceWork<GitRepository> & { includes?: Include[] },
-): Promise<Outcome | undefined> {
-  const { apiVersion, kind, metadata, spec } = work.object;
+export async function findIncludes(work: IncludeWork): Promise<Outcome | undefined> {
   const includes: Include[] = [];
-  for (const include of spec.include ?? []) {
-    const { name } = include.repository;
-    const object = await work.cluster.get({ apiVersion, kind }, metadata.namespace, name);
+  for (const spec of work.object.spec.include ?? []) {
+    const { name } = spec.repository;
+    const object = await repositoryOf(work, name);
     if (!object)
       return unavailable(
         work,
         'NotFound',
         `could not get resource for include '${name}': gitrepository "${name}" not found`,
       );
+    const cycle = await cycleThrough(work, [work.object.metadata.name, name], object, new Set());
+    if (cycle) return inCycle(work, cycle);
     const artifact = Artifact.safeParse(object.status?.artifact);
     if (!artifact.success) return unavailable(work, 'NoArtifact', `no artifact available for include '${name}'`);
-    includes.push({ spec: include, artifact: artifact.data });
+    includes.push({ spec, artifact: artifact.data });
   }
   work.includes = includes;
   return undefined;
+}
+
+function repositoryOf({ object, cluster }: IncludeWork, name: string): Promise<KubeObject | undefined> {
+  return cluster.get({ apiVersion: object.apiVersion, kind: object.kind }, object.metadata.namespace, name);
+}
+
+/** The way from the object through includes back to it, if there is one. */
+async function cycleThrough(
+  work: IncludeWork,
+  way: string[],
+  object: KubeObject,
+  seen: Set<string>,
+): Promise<string[] | undefined> {
+  const last = way.at(-1) ?? '';
+  if (last === way[0]) return way;
+  if (seen.has(last)) return undefined;
+  seen.add(last);
+  const names = NamedIncludes.safeParse(object.spec?.include).data ?? [];
+  for (const { repository } of names) {
+    const { name } = repository;
+    if (name === way[0]) return [...way, name];
+    const next = seen.has(name) ? undefined : await repositoryOf(work, name);
+    const found = next && (await cycleThrough(work, [...way, name], next, seen));
+    if (found) return found;
+  }
+  return undefined;
+}
+
+const NamedIncludes = z.array(z.object({ repository: z.object({ name: z.string() }) }));
+
+function inCycle(work: IncludeWork, way: string[]): Outcome {
+  const message = `the includes lead back to this GitRepository (${way.join(' → ')}): remove one of them from spec.include`;
+  work.condition('IncludeUnavailable', { status: 'True', reason: 'IncludeCycle', message });
+  return { type: 'stalled', reason: 'IncludeCycle', message, afterMs: cycleMs };
 }
 
 function unavailable(work: SourceWork<GitRepository>, reason: string, message: string): Outcome {

@@ -28,8 +28,17 @@ export interface SignedObjects {
   tag?: { oid: string; raw: Buffer } | undefined;
 }
 
-/** What of a snapshot is needed to verify it later, as texts: who shares the artifact verifies it with keys of its own. */
+/** Bytes of a commit or a tag without its files: what people write, and much more. */
+const maxSigned = 512 * 1024;
+
+/**
+ * What of a snapshot is needed to verify it later, as texts: who shares the artifact verifies it with
+ * keys of its own. Throws GitError TooLarge.
+ */
 export function signedDetail({ commit, tag }: Snapshot): Record<string, string> {
+  for (const { oid, raw } of tag ? [commit, tag] : [commit])
+    if (raw.length > maxSigned)
+      throw new GitError('TooLarge', `${oid} has ${raw.length} bytes; what is verified may have ${maxSigned}`);
   return {
     commit: commit.raw.toString('base64'),
     ...(tag ? { tag: tag.raw.toString('base64') } : {}),

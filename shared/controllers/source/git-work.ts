@@ -1,6 +1,6 @@
 import type { GitRepository } from '../../api/source/git-repository.ts';
 import type { Resolved } from '../../git/reference.ts';
-import { connectRemote, type GitAuth, type GitRemote } from '../../git/remote.ts';
+import { connectRemote, type GitAuth, GitError, type GitRemote } from '../../git/remote.ts';
 import type { Include } from './git-include.ts';
 import type { GitAccess } from './git-provider.ts';
 import type { SourceWork } from './source.ts';
@@ -19,10 +19,11 @@ export interface GitWork extends SourceWork<GitRepository> {
 /** Opens a repository by the object's proxy and within what is left of its time. Throws GitError. */
 export function openRemote(work: GitWork, url: string, auth: GitAuth): GitRemote {
   const left = (work.until ?? 0) - performance.now();
+  if (left <= 0) throw new GitError('Timeout', 'spec.timeout was over before all was fetched: raise it');
   return connectRemote(url, {
     auth,
     proxy: work.access?.proxy,
-    timeoutMs: Math.max(1, Math.round(left)),
+    timeoutMs: Math.ceil(left),
     signal: work.signal,
     rules: { refuseLoopback: work.ports.refuseLoopback },
   });
