@@ -171,6 +171,24 @@ const keyless: [string, Sign, Ask, RegExp][] = [
     /inclusion promise could not be verified$/,
   ],
   [
+    'the log entry of another certificate',
+    async (r, a) => {
+      const layer = legacyKeyless(sigstore, await sigstore.certificate(), simpleSigning(a.digest));
+      const entry = JSON.parse(
+        Buffer.from(JSON.parse(layer.annotations['dev.sigstore.cosign/bundle']!).Payload.body, 'base64').toString(),
+      );
+      entry.spec.signature.publicKey.content = Buffer.from((await sigstore.certificate()).pem).toString('base64');
+      const { body, integratedTime, logIndex, logId, set } = sigstore.log(entry);
+      layer.annotations['dev.sigstore.cosign/bundle'] = JSON.stringify({
+        SignedEntryTimestamp: set.toString('base64'),
+        Payload: { body: body.toString('base64'), integratedTime, logIndex, logID: logId.toString('hex') },
+      });
+      pushLegacy(r, a, [layer]);
+    },
+    { identities: [ours] },
+    /its entry of the transparency log is of another certificate$/,
+  ],
+  [
     'a log entry that cannot be read',
     async (r, a) => {
       const layer = legacyKeyless(sigstore, await sigstore.certificate(), simpleSigning(a.digest));

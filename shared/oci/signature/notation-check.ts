@@ -24,8 +24,8 @@ export type Outcome = { refused: string } | { signer: string; logged: { check: C
 export async function verifyEnvelope(envelope: Envelope, trust: NotationTrust): Promise<Outcome> {
   const chain = await parseChain(envelope.chain);
   const [leaf] = chain;
-  if (!leaf || !hasGoodSignature(envelope, leaf.node.publicKey)) throw invalid('its signature is not good');
   checkSigningChain(chain);
+  if (!leaf || !hasGoodSignature(envelope, leaf.node.publicKey)) throw invalid('its signature is not good');
   refuseUnknown(envelope);
   const { actions } = trust.statement;
   const logged: { check: Check; problem: string }[] = [];

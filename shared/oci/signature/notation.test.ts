@@ -315,6 +315,33 @@ const table: [string, Sign, () => NotationAsk, RegExp][] = [
     trusting,
     /its chain is broken/,
   ],
+  [
+    'a root twice',
+    async (r, a) => jws({ chain: [...signer.chain, root.chain[0]!] })(r, a),
+    trusting,
+    /its chain goes on after the root certificate 'CN=authority/,
+  ],
+  [
+    'an issuer of another name with the same key',
+    jws({}, async () => issue({}, { ...root, certificate: other.certificate })),
+    trusting,
+    /its chain is broken/,
+  ],
+  [
+    'a key usage that is not critical',
+    jws({}, () => issue({ critical: false }, root)),
+    trusting,
+    /has no critical key usage$/,
+  ],
+  [
+    'a time of signing of each kind',
+    jws({
+      critical: [scheme, 'io.cncf.notary.authenticSigningTime'],
+      headers: { 'io.cncf.notary.authenticSigningTime': at(0) },
+    }),
+    trusting,
+    /its time of signing does not fit its signing scheme/,
+  ],
   ['a chain that is none', jws({ chain: [Buffer.from('x')] }), trusting, /certificate 1 of its chain cannot be read$/],
   ['an authority that signs', jws({}, () => root), trusting, /'CN=authority, .*', which signed, is an authority$/],
   [
@@ -339,7 +366,7 @@ const table: [string, Sign, () => NotationAsk, RegExp][] = [
     'a short key',
     jws({ algorithm: 'PS256' }, () => issue({ key: 'RSA 1024' }, root)),
     trusting,
-    /its signature is not good$/,
+    /has a key that may not be used: RSA of 2048/,
   ],
   [
     'a certificate of one alone',

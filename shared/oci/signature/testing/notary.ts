@@ -33,6 +33,8 @@ export interface CertificateOptions {
   ca?: boolean;
   pathLength?: number;
   usage?: number;
+  /** False: its key usage is not marked as critical. */
+  critical?: boolean;
   extended?: string[];
   /** Of its extensions: where revocations are told. */
   ocsp?: string;
@@ -72,7 +74,7 @@ export async function issue(options: CertificateOptions = {}, issuer?: Signer): 
       ...(ca ? [new x509.BasicConstraintsExtension(true, options.pathLength, true)] : []),
       new x509.KeyUsagesExtension(
         options.usage ?? (ca ? usage.keyCertSign | usage.cRLSign : usage.digitalSignature),
-        true,
+        options.critical ?? true,
       ),
       ...(ca && !options.extended
         ? []
