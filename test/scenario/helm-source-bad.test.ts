@@ -257,6 +257,15 @@ test('addresses that are none of a repository stall', async () => {
   );
 });
 
+test("a cloud's sign-in for a registry that is none of its own", async () => {
+  const url = 'oci://127.0.0.1:1/charts';
+  await world.apply(
+    yaml(object('HelmRepository', 'cloud', { url, type: 'oci', provider: 'aws' }), chartOf('cloud', 'cloud')),
+  );
+  const failed = await world.condition('HelmChart', ns, 'cloud', 'Ready', 'False', 'AuthenticationFailed');
+  assert.match(conditionOf(failed, 'FetchFailed')!.message, /^failed to get credential from 'aws': .*127\.0\.0\.1/);
+});
+
 test('a chart that many HelmCharts want is downloaded once, also for other namespaces', async () => {
   const url = await repository('shared', { version: '1.0.0', archive: await tgz(chartFile('1.0.0')) });
   const spaces = Array.from({ length: 5 }, (_, n) => `helm-shared-${n}`);
