@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { test } from 'node:test';
 import type { Descriptor } from '../descriptor.ts';
+import { OciError } from '../errors.ts';
 import { type Ask, attempt, pub, type Sign } from './testing/cosign-attempt.ts';
 import {
   bundleByKey,
@@ -12,7 +13,7 @@ import {
   simpleSigning,
   statement,
 } from './testing/cosign-signer.ts';
-import { digestOf } from './testing/memory-registry.ts';
+import { digestOf, type MemoryRegistry } from './testing/memory-registry.ts';
 import { publicPem } from './testing/sigstore.ts';
 
 const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
@@ -157,3 +158,17 @@ const keyed: [string, Sign, Ask, RegExp][] = [
 ];
 for (const [name, sign, ask, expected] of keyed)
   test(`cosign with a key: ${name}`, async () => assert.match(await attempt(sign, ask), expected));
+
+test('cosign with a key: a registry that fails to list referrers may have signatures in the old layout', async () => {
+  const failing = (registry: MemoryRegistry) => {
+    registry.referrers = async () => {
+      throw new OciError('ServerError', 'the registry answers 500');
+    };
+  };
+  const signed: Sign = (r, a) => {
+    failing(r);
+    pushLegacy(r, a, [legacyByKey(ec, simpleSigning(a.digest))]);
+  };
+  assert.match(await attempt(signed, withKey), /^verified/);
+  await assert.rejects(attempt(failing, withKey), /the registry answers 500/);
+});

@@ -20,13 +20,21 @@ type Trust = { keys: CosignKey[] } | { keyless: KeylessTrust };
 export async function verifyCosign(request: SignatureRequest): Promise<VerifiedSignature> {
   const trust = await trustFor(request);
   const problems: string[] = [];
+  const failures: unknown[] = [];
   for (const find of [bundleSignatures, legacySignatures]) {
-    for (const found of await find(request.registry, request.descriptor)) {
+    // As in Flux: a registry that cannot list referrers may still have signatures in the old layout.
+    const list = await find(request.registry, request.descriptor).catch((error: unknown) => {
+      failures.push(error);
+      return [];
+    });
+    for (const found of list) {
       const judged = await judge(found, trust, request);
       if ('signer' in judged) return { result: 'verified', message: `signed by ${judged.signer} (${found.where})` };
       problems.push(`${found.where}: ${judged.problem}`);
     }
   }
+  // Not all signatures were seen: the next try may find a good one.
+  if (failures.length > 0) throw failures[0];
   if (problems.length === 0)
     throw new SignatureError(
       'NoSignatures',
