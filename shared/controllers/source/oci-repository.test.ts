@@ -7,8 +7,12 @@ import { tarGz, tarOf } from '../../../test/sources/oci-tar.ts';
 import { type OciWorld, startOciWorld } from '../../../test/sources/oci-world.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
-import { legacyByKey, simpleSigning } from '../../oci/signature/testing/cosign-signer.ts';
+import { legacyByKey, legacyKeyless, simpleSigning } from '../../oci/signature/testing/cosign-signer.ts';
+import { issue, signJws } from '../../oci/signature/testing/notary.ts';
+import { certificateFile, policy } from '../../oci/signature/testing/notation-attempt.ts';
+import { PrivateSigstore } from '../../oci/signature/testing/sigstore.ts';
 import {
+  imageIndex,
   imageManifest,
   json,
   type LoopbackRegistry,
@@ -277,5 +281,62 @@ describe('what many ask', () => {
     );
     await world.reconcile('own', { ...spec, secretRef: { name: 'own' } });
     assert.equal(paths(/blobs/).length, 3);
+  });
+});
+
+describe('signatures of other kinds', () => {
+  test('cosign without a key: who signed must be whom matchOIDCIdentity names, by the trusted root of a Secret', async () => {
+    const sigstore = await PrivateSigstore.create();
+    await world.secret('root', { 'trusted_root.json': sigstore.trustedRoot.toString() });
+    const signed = registry.artifact('org/keyless', 'latest', await tarGz({ a: '1' }));
+    const { payload, annotations } = legacyKeyless(
+      sigstore,
+      await sigstore.certificate(),
+      simpleSigning(signed.digest),
+    );
+    const layer = { ...registry.blob(payload, 'application/vnd.dev.cosign.simplesigning.v1+json'), annotations };
+    const config = registry.blob(Buffer.from('{}'), 'application/vnd.oci.image.config.v1+json');
+    const manifest = { schemaVersion: 2, mediaType: imageManifest, config, layers: [layer] };
+    registry.manifest('org/keyless', `${signed.digest.replace(':', '-')}.sig`, manifest);
+    const verify = (subject: string) => ({
+      provider: 'cosign',
+      trustedRootSecretRef: { name: 'root' },
+      matchOIDCIdentity: [{ issuer: '^https://oidc\\.example\\.com$', subject }],
+    });
+    const spec = { url: url('org/keyless') };
+    const refused = await world.reconcile('keyless', { ...spec, verify: verify('^https://other\\.example\\.com/') });
+    failedWith(refused, 'VerificationError', /^failed to verify the signature using provider 'cosign keyless': /);
+    const object = await world.reconcile('keyless', { ...spec, verify: verify('^https://ci\\.example\\.com/') });
+    assert.equal(ready(object).status, 'True', ready(object).message);
+    assert.equal(conditionOf(object, 'SourceVerified')?.status, 'True');
+  });
+
+  test('notation: by the certificates and the trust policy of a Secret', async () => {
+    const root = await issue({ ca: true });
+    const signer = await issue({}, root);
+    const files = [policy({ scopes: ['*'] }), certificateFile(root.chain[0]!)];
+    await world.secret('notary', Object.fromEntries(files.map(({ name, bytes }) => [name, bytes.toString()])));
+    const signed = registry.artifact('org/notary', 'latest', await tarGz({ a: '1' }));
+    const spec = { url: url('org/notary'), verify: { provider: 'notation', secretRef: { name: 'notary' } } };
+    const refused = await world.reconcile('notary', spec);
+    failedWith(refused, 'VerificationError', /^failed to verify the signature using provider 'notation': /);
+    const type = 'application/vnd.cncf.notary.signature';
+    const descriptor = registry.manifest('org/notary', undefined, {
+      schemaVersion: 2,
+      mediaType: imageManifest,
+      artifactType: type,
+      config: registry.blob(Buffer.from('{}'), type),
+      layers: [registry.blob(await signJws(signer, signed), 'application/jose+json')],
+      subject: signed,
+    });
+    const manifests = [{ ...descriptor, artifactType: type }];
+    const index = { schemaVersion: 2, mediaType: imageIndex, manifests };
+    registry.manifest('org/notary', signed.digest.replace(':', '-'), index);
+    const object = await world.again('notary');
+    assert.equal(ready(object).status, 'True', ready(object).message);
+    assert.equal(
+      conditionOf(object, 'SourceVerified')?.message,
+      `verified signature of revision latest@${signed.digest}`,
+    );
   });
 });
