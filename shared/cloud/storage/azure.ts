@@ -76,7 +76,8 @@ class AzureStorage implements ObjectStorage {
     if (!answer) return undefined;
     const length = answer.headers['content-length'];
     const size = length === undefined ? undefined : Number(length);
-    return { etag: quoted(answer.headers.etag ?? ''), size, body: answer.body };
+    const { etag } = answer.headers;
+    return { etag: etag === undefined ? undefined : quoted(etag), size, body: answer.body };
   }
 
   async #page(

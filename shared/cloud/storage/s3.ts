@@ -93,7 +93,8 @@ class S3Storage implements ObjectStorage {
     if (!answer) return undefined;
     const length = answer.headers['content-length'];
     const size = length === undefined ? undefined : Number(length);
-    return { etag: bare(answer.headers.etag ?? ''), size, body: answer.body };
+    const { etag } = answer.headers;
+    return { etag: etag === undefined ? undefined : bare(etag), size, body: answer.body };
   }
 
   /** Where the signature of an unknown region is refused without naming the right one, buckets still say where they are. */

@@ -70,6 +70,10 @@ test('a bucket that did not change is listed, and nothing is fetched; of one tha
   assert.deepEqual(await world.files(second), now);
   assert.equal(second.status.artifact.revision, revision(now));
   assert.match(world.events('some').at(-1)!.text, /stored artifact with 4 fetched files/);
+  // Whoever fetches all of it makes the same artifact. Another region is another question.
+  const whole = await world.reconcile('whole', spec({ region: 'elsewhere' }));
+  assert.equal(gets().length, 4);
+  assert.equal(whole.status.artifact.digest, second.status.artifact.digest);
 
   // What the last artifact held counts for nothing when it is no more.
   await world.ports.store.delete([`artifacts/sha256/${second.status.artifact.digest.slice(7)}`]);
@@ -200,6 +204,22 @@ test('an object that changes between list and read is taken as it then is; one t
   s3.seen();
   await world.again('changing');
   assert.deepEqual(gets(), [], 'the revision is that of what was fetched');
+});
+
+test('a storage whose objects have other etags than its lists, or none, makes no artifact anew', async () => {
+  for (const etag of ['"other"', undefined]) {
+    fill({ 'a.yaml': `with ${etag}` });
+    s3.fault = ({ key, method }, answer) => {
+      const contents = s3.objects.get(key);
+      if (contents === undefined || method !== 'GET') return false;
+      answer.writeHead(200, etag ? { etag } : {}).end(contents);
+      return true;
+    };
+    const first = await world.reconcile('etags', spec());
+    const second = await world.again('etags');
+    assert.match(conditionText(second, 'Ready')!, /^True Succeeded/);
+    assert.deepEqual(second.status.artifact, first.status.artifact);
+  }
 });
 
 test('answers that are cut off, and moments of overload, are asked again', async () => {

@@ -183,9 +183,12 @@ function etagsKey({ spec }: Bucket, digest: string): string {
 }
 
 async function record(work: Work): Promise<Outcome> {
-  const { fetched } = work;
+  const { fetched, artifact } = work;
   if (!fetched) throw new Error('nothing was fetched');
-  return told(work, await recordArtifact(work, fetched), Number(fetched.detail?.files ?? 0));
+  // A storage whose lists have other etags than its objects is fetched every time; consumers need not hear of it.
+  const same = artifact?.revision === fetched.revision && artifact.digest === fetched.digest;
+  const now = same ? await keepArtifact(work) : await recordArtifact(work, fetched);
+  return told(work, now, Number(fetched.detail?.files ?? 0));
 }
 
 function told(work: Work, artifact: Artifact, files: number): Outcome {
