@@ -41,11 +41,11 @@ async function privateToken(
   const { accessKeyId, secretAccessKey, sessionToken } = keys;
   const client = new ECRClient({
     region,
-    useFipsEndpoint: fips,
     requestHandler: sdkHandler(http),
     maxAttempts: 2,
     credentials: { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) },
-    ...(endpoint ? { endpoint } : {}),
+    // The SDK takes one of them only.
+    ...(endpoint ? { endpoint } : { useFipsEndpoint: fips }),
   });
   const { authorizationData } = await client.send(new GetAuthorizationTokenCommand({})).catch(error => {
     throw refused(error, `${what} gives out no login (the identity needs ecr:GetAuthorizationToken)`);

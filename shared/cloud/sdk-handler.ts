@@ -45,7 +45,7 @@ class SdkHandler implements RequestHandler<SdkRequest, SdkResponse['response'], 
         url,
         headers: request.headers,
         redirects: 0,
-        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : Buffer.from(body as Uint8Array) }),
+        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : bytesOf(body as Uint8Array) }),
       },
       limit,
     );
@@ -58,4 +58,9 @@ class SdkHandler implements RequestHandler<SdkRequest, SdkResponse['response'], 
   httpHandlerConfigs(): Record<string, never> {
     return {};
   }
+}
+
+/** Without asking it for its value: the SDK warns of that. */
+function bytesOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
