@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { createHash, sign as cryptoSign, generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { type Signers, type SigningKey, startSigners } from '../../test/programs/signers.ts';
 import { createRepository } from '../local/git-repository.ts';
 import { signatureType, signedCommit, signedTag, type TrustedKeys, verifySignature } from './signature.ts';
+import { sshString } from './signature-ssh-wire.ts';
 
 let dir: string;
 let repository: string;
@@ -108,7 +110,7 @@ describe('what Git signed', () => {
     });
   });
 
-  test('for another purpose, or by SHA-1, proves nothing', async () => {
+  test('for another purpose proves nothing', async () => {
     const key = await signers.ssh();
     const commit = signedCommit(object('commit', await signers.commit(repository, key)));
     const file = key.git
@@ -124,6 +126,59 @@ describe('what Git signed', () => {
     assert.equal(await verifySignature({ ...commit, signature: sign('git') }, trust(key)), key.name);
     await assert.rejects(verifySignature({ ...commit, signature: sign('file') }, trust(key)), {
       message: /namespace "file"/,
+    });
+  });
+});
+
+describe('SSH signatures as ssh-keygen does not make them here', () => {
+  const payload = Buffer.from('what is signed');
+  /** A signature in SSH's form; `sign` gives the algorithm, the signature, and what a key in hardware adds. */
+  const armored = (blob: Buffer, sign: (message: Buffer) => Buffer) => {
+    const parts = [sshString('git'), sshString(''), sshString('sha512')];
+    const digest = createHash('sha512').update(payload).digest();
+    const signature = sign(Buffer.concat([Buffer.from('SSHSIG'), ...parts, sshString(digest)]));
+    const version = Buffer.from([0, 0, 0, 1]);
+    const whole = Buffer.concat([Buffer.from('SSHSIG'), version, sshString(blob), ...parts, sshString(signature)]);
+    return `-----BEGIN SSH SIGNATURE-----\n${whole.toString('base64')}\n-----END SSH SIGNATURE-----`;
+  };
+  const trusted = (blob: Buffer): TrustedKeys => {
+    const type = blob.toString('latin1', 4, 4 + blob.readUInt32BE());
+    return { pgp: [], ssh: [`${type} ${blob.toString('base64')} comment`] };
+  };
+
+  test('RSA counts with SHA-2, and not with SHA-1', async () => {
+    const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const { n = '', e = '' } = publicKey.export({ format: 'jwk' });
+    const numbers = [e, n].map(number => Buffer.from(number as string, 'base64url'));
+    const padded = numbers.map(number => (number[0]! >= 0x80 ? Buffer.concat([Buffer.alloc(1), number]) : number));
+    const blob = Buffer.concat([sshString('ssh-rsa'), ...padded.map(number => sshString(number))]);
+    const by = (name: string, hash: string) =>
+      armored(blob, message => Buffer.concat([sshString(name), sshString(cryptoSign(hash, message, privateKey))]));
+    for (const [name, hash] of [
+      ['rsa-sha2-256', 'sha256'],
+      ['rsa-sha2-512', 'sha512'],
+    ] as const)
+      assert.match(await verifySignature({ signature: by(name, hash), payload }, trusted(blob)), /^SHA256:/);
+    const old = { signature: by('ssh-rsa', 'sha1'), payload };
+    await assert.rejects(verifySignature(old, trusted(blob)), { message: /no matching key/ });
+  });
+
+  test('a key in hardware signs for what it was made, with what it was asked', async () => {
+    const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+    const { x = '' } = publicKey.export({ format: 'jwk' });
+    const type = sshString('sk-ssh-ed25519@openssh.com');
+    const blobFor = (application: string) =>
+      Buffer.concat([type, sshString(Buffer.from(x as string, 'base64url')), sshString(application)]);
+    const sha256 = (data: Buffer | string) => createHash('sha256').update(data).digest();
+    const touch = Buffer.from([1, 0, 0, 0, 7]);
+    const sign = (message: Buffer) => {
+      const asked = Buffer.concat([sha256('ssh:'), touch, sha256(message)]);
+      return Buffer.concat([type, sshString(cryptoSign(null, asked, privateKey)), touch]);
+    };
+    const [own, other] = [blobFor('ssh:'), blobFor('ssh:other')];
+    assert.match(await verifySignature({ signature: armored(own, sign), payload }, trusted(own)), /^SHA256:/);
+    await assert.rejects(verifySignature({ signature: armored(other, sign), payload }, trusted(other)), {
+      message: /no matching key/,
     });
   });
 });
