@@ -120,8 +120,8 @@ async function addRemote(files: ChartFiles, dependency: Dependency, open: OpenRe
     throw new ChartError('NotFound', `${what}: ${messageOfError(cause)}`, { cause });
   });
   const archive = await found.download();
-  metadataOf(await readChartArchive(archive, isMetadata));
-  files.set(`charts/${name}-${found.version}.tgz`, archive);
+  const chart = metadataOf(await readChartArchive(archive, isMetadata));
+  files.set(`charts/${chart.name}-${chart.version}.tgz`, archive);
 }
 
 function checkRange(version: string, range: string): void {

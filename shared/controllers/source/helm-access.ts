@@ -102,7 +102,8 @@ async function registryCredentials(
   http: HttpClient,
 ): Promise<{ credentials: RegistryCredentials | undefined; lasting?: string }> {
   const { parseRepository } = await import('../../oci/reference.ts');
-  const { host, repository } = parseRepository(spec.url);
+  // Charts lie below the address, which may be that of the registry itself.
+  const { host, repository } = parseRepository(`${spec.url.replace(/\/+$/, '')}/chart`);
   if (secret?.type === 'kubernetes.io/dockerconfigjson') {
     const { credentialsFor } = await import('../../oci/docker-config.ts');
     const credentials = credentialsFor({ host, repository }, [secret]);

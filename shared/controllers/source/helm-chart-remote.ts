@@ -16,8 +16,8 @@ import { chartsOfRegistry, type RegistryChart } from './helm-registry.ts';
 import { secretFiles } from './oci-access.ts';
 import { storeFile, withDirectory } from './stored-file.ts';
 
-/** Names that a chart may have in a repository; as Flux, whose expression for it this is in other words. */
-const namePattern = /^[-a-z0-9./]+$/;
+/** Names that a chart may have in a repository: words, between which and behind which stand `/`, `.` or `/.`, as in Flux. */
+const namePattern = /^[-a-z0-9]+(?:(?:\/\.?|\.)[-a-z0-9]+)*(?:\/\.?|\.)?$/;
 
 /** Makes the chart of a HelmRepository. Throws BuildError, NotStored, or what its Secrets and its server failed with. */
 export async function makeFromRepository(
@@ -47,8 +47,7 @@ export async function makeFromRepository(
 
 function checkName(name: string): void {
   if (name === '') throw new ChartError('InvalidReference', 'no name set for remote chart reference');
-  const isPath = name.startsWith('/') || /\/\/|\.\./.test(name);
-  if (isPath || !namePattern.test(name))
+  if (!namePattern.test(name))
     throw new ChartError(
       'InvalidReference',
       `invalid chart name '${name}': a valid name must be lower case letters and numbers and MAY be separated with dashes (-), slashes (/) or periods (.)`,

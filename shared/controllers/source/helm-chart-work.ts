@@ -2,6 +2,7 @@ import type { HelmChart } from '../../api/source/helm-chart.ts';
 import type { HelmRepository } from '../../api/source/helm-repository.ts';
 import { type BuildOptions, type ChartBuild, type ChartIdentity, summaryOf } from '../../charts/chart-build.ts';
 import { effectiveValuesFiles } from '../../charts/values-files.ts';
+import { conditionsOf } from '../../reconcile/subject.ts';
 import type { Fetched } from './fetch-once.ts';
 import { outdated, type SourceWork } from './source.ts';
 
@@ -46,7 +47,9 @@ export function lastBuild(work: ChartWork, identity: ChartIdentity, isPackaged: 
   const { artifact, object } = work;
   const { observedChartName, observedGeneration, observedValuesFiles } = object.status;
   const isSame = artifact?.revision === identity.version && observedChartName === identity.name;
-  if (isSame && observedGeneration === object.metadata.generation) {
+  // One that was stalled may have been made of a spec that has been mended in its source since.
+  const wasStalled = conditionsOf(object).some(({ type, status }) => type === 'Stalled' && status === 'True');
+  if (isSame && !wasStalled && observedGeneration === object.metadata.generation) {
     const valuesFiles = observedValuesFiles ?? effectiveValuesFiles(object.spec.valuesFiles);
     return { build: { ...identity, packaged: isPackaged, valuesFiles, dependencies: 0 } };
   }
