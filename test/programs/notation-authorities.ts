@@ -32,6 +32,8 @@ export interface Authorities {
   tsa?: Signer | undefined;
   /** Stamps a signature as the authority does over HTTP; a token alone. */
   stamp(signature: Buffer, by: Signer, digest?: string): Promise<Buffer>;
+  /** The same, in the response that it is sent in. */
+  stampResponse(signature: Buffer, by: Signer): Promise<Buffer>;
   close(): Promise<void>;
 }
 
@@ -54,12 +56,9 @@ export async function startAuthorities(): Promise<Authorities> {
   const authorities: Authorities = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     asked: [],
-    async stamp(signature, by, digest = 'sha256') {
-      writeFileSync(join(dir, 'signature'), signature);
-      const query = ['ts', '-query', '-data', 'signature', `-${digest}`, '-cert', '-out', 'query.tsq'];
-      await openssl(dir, ...query);
-      return reply(readFileSync(join(dir, 'query.tsq')), by, dir, '-token_out');
-    },
+    stamp: async (signature, by, digest = 'sha256') =>
+      reply(await query(signature, dir, digest), by, dir, '-token_out'),
+    stampResponse: async (signature, by) => reply(await query(signature, dir, 'sha256'), by, dir),
     async close() {
       server.closeAllConnections();
       server.close();
@@ -113,6 +112,12 @@ async function listOf(responder: Responder, dir: string): Promise<Buffer> {
   await openssl(dir, 'ca', '-config', 'ca.cnf', '-gencrl', ...who, '-out', 'list.pem');
   await openssl(dir, 'crl', '-in', 'list.pem', '-outform', 'DER', '-out', 'list.der');
   return readFileSync(join(dir, 'list.der'));
+}
+
+async function query(signature: Buffer, dir: string, digest: string): Promise<Buffer> {
+  writeFileSync(join(dir, 'signature'), signature);
+  await openssl(dir, 'ts', '-query', '-data', 'signature', `-${digest}`, '-cert', '-out', 'made.tsq');
+  return readFileSync(join(dir, 'made.tsq'));
 }
 
 async function reply(query: Buffer, by: Signer, dir: string, ...options: string[]): Promise<Buffer> {

@@ -9,14 +9,17 @@ import { openRegistry } from '../../shared/oci/registry.ts';
 import { signatureTag } from '../../shared/oci/signature/cosign-legacy.ts';
 import {
   bundleKeyless,
+  bundleOfRekor2,
   type LegacyLayer,
   legacyKeyless,
   simpleSigning,
   statement,
 } from '../../shared/oci/signature/testing/cosign-signer.ts';
+import { issue } from '../../shared/oci/signature/testing/notary.ts';
 import { PrivateSigstore } from '../../shared/oci/signature/testing/sigstore.ts';
 import { type SignatureRequest, verifyOciSignature } from '../../shared/oci/signature/verify.ts';
 import { type Cosign, installCosign } from '../programs/cosign.ts';
+import { startAuthorities } from '../programs/notation-authorities.ts';
 import { push, pushManifest, type RegistryServer, startRegistry } from './registry.ts';
 
 const http = new HttpClient();
@@ -130,6 +133,38 @@ describe('signatures without keys, of a Sigstore of our own', () => {
     await assert.rejects(cosignVerifies(reference));
     const request = { trustedRoot: sigstore.trustedRoot, matchOIDCIdentity: [identity] };
     await assert.rejects(verify('keyless/expired', descriptor, request), /not valid or expired/);
+  });
+
+  test('a bundle of the second Rekor is verified by the time of an authority, by cosign and by us', async () => {
+    const authorities = await startAuthorities();
+    try {
+      const tsaRoot = await issue({ ca: true, name: 'CN=times' });
+      const tsa = await issue({ name: 'CN=tsa', extended: ['1.3.6.1.5.5.7.3.8'] }, tsaRoot);
+      const made = await PrivateSigstore.create();
+      made.timestamps = tsa.chain;
+      writeFileSync(join(dir, 'trusted_root2.json'), made.trustedRoot);
+      const { descriptor, reference } = await artifact('keyless/rekor2');
+      const stamp = (signature: Buffer) => authorities.stampResponse(signature, tsa);
+      const payload = statement(descriptor.digest);
+      const bundle = await bundleOfRekor2(made, await made.certificate(), payload, stamp);
+      await pushBundle('keyless/rekor2', descriptor, bundle);
+      await cosignVerifies(reference, '--trusted-root', 'trusted_root2.json');
+      const request = { trustedRoot: made.trustedRoot, matchOIDCIdentity: [identity] };
+      assert.equal((await verify('keyless/rekor2', descriptor, request)).result, 'verified');
+
+      const untimed = await artifact('keyless/untimed');
+      const without = await bundleOfRekor2(
+        made,
+        await made.certificate(),
+        statement(untimed.descriptor.digest),
+        undefined,
+      );
+      await pushBundle('keyless/untimed', untimed.descriptor, without);
+      await assert.rejects(cosignVerifies(untimed.reference, '--trusted-root', 'trusted_root2.json'));
+      await assert.rejects(verify('keyless/untimed', untimed.descriptor, request), /expected 1 timestamps, got 0$/);
+    } finally {
+      await authorities.close();
+    }
   });
 });
 

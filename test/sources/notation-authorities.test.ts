@@ -95,6 +95,15 @@ describe('revocations', () => {
       ['/ocsp'],
     ],
     [
+      'OCSP: signed by the delegate of a stranger',
+      async () => {
+        authorities.ocsp = { issuer: root, signer: await issue({ extended: ['1.3.6.1.5.5.7.3.9'] }, stranger), valid };
+      },
+      () => ({ ocsp: ocsp() }),
+      /answer is not signed by the issuer$/,
+      ['/ocsp'],
+    ],
+    [
       'OCSP: signed by another of the issuer',
       async () => {
         authorities.ocsp = { issuer: root, signer: await issue({}, root), valid };

@@ -118,6 +118,47 @@ export function bundleKeyless(
   };
 }
 
+/**
+ * A bundle as the second version of Rekor gives: its log says no times, so a timestamping authority does. `stamp` answers its
+ * response to a signature; undefined leaves it out.
+ */
+export async function bundleOfRekor2(
+  sigstore: PrivateSigstore,
+  { der, privateKey }: SigningCertificate,
+  payload: Buffer,
+  stamp: ((signature: Buffer) => Promise<Buffer>) | undefined,
+): Promise<object> {
+  const payloadType = 'application/vnd.in-toto+json';
+  const signature = signWith(privateKey, dsse.preAuthEncoding(payloadType, payload));
+  const digest = createHash('sha256').update(payload).digest('base64');
+  const verifier = { keyDetails: 'PKIX_ECDSA_P256_SHA_256', x509Certificate: { rawBytes: der.toString('base64') } };
+  const dsseV002 = {
+    payloadHash: { algorithm: 'SHA2_256', digest },
+    signatures: [{ content: signature.toString('base64'), verifier }],
+  };
+  const entry = sigstore.log({ apiVersion: '0.0.2', kind: 'dsse', spec: { dsseV002 } });
+  const stamped = await stamp?.(signature);
+  return {
+    mediaType: bundleType,
+    verificationMaterial: {
+      certificate: { rawBytes: der.toString('base64') },
+      tlogEntries: [
+        {
+          logIndex: '0',
+          logId: { keyId: entry.logId.toString('base64') },
+          kindVersion: { kind: 'dsse', version: '0.0.2' },
+          inclusionProof: sigstore.proof(entry),
+          canonicalizedBody: entry.body.toString('base64'),
+        },
+      ],
+      ...(stamped
+        ? { timestampVerificationData: { rfc3161Timestamps: [{ signedTimestamp: stamped.toString('base64') }] } }
+        : {}),
+    },
+    dsseEnvelope: envelope(payload, payloadType, signature),
+  };
+}
+
 /** Puts a bundle beside the artifact that it is of. */
 export function pushBundle(registry: MemoryRegistry, subject: Descriptor, bundle: object): void {
   const layer = registry.blob(Buffer.from(JSON.stringify(bundle)), bundleType);

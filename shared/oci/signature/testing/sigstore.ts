@@ -97,7 +97,12 @@ export class PrivateSigstore {
     return made;
   }
 
+  /** DER of a timestamping authority's chain, when there is one. */
+  timestamps: Buffer[] = [];
+
   get trustedRoot(): Buffer {
+    const certificates = this.timestamps.map(der => ({ rawBytes: der.toString('base64') }));
+    const authority = { subject: { organization: 'example', commonName: 'tsa' }, uri: 'https://tsa.example.com' };
     const certificate = { rawBytes: Buffer.from(this.#root.rawData).toString('base64') };
     return Buffer.from(
       JSON.stringify({
@@ -112,6 +117,13 @@ export class PrivateSigstore {
           },
         ],
         ctlogs: [this.ct.trusted],
+        ...(certificates.length > 0
+          ? {
+              timestampAuthorities: [
+                { ...authority, certChain: { certificates }, validFor: { start: '2024-01-01T00:00:00Z' } },
+              ],
+            }
+          : {}),
       }),
     );
   }
