@@ -10,8 +10,10 @@ import { parseArgs } from 'node:util';
 import { buildBinaries } from '../apiserver/build.ts';
 import { openWorld } from '../scenario/world.ts';
 import { benchColdStart } from './cold-start.ts';
+import { benchFetchOnce } from './fetch-once.ts';
 import { benchFailing, benchFleet, benchInterval, benchUnchanged } from './fleet.ts';
 import { benchIndex } from './index-parse.ts';
+import { benchLarge } from './large.ts';
 import { benchMemory } from './memory.ts';
 import { benchPush } from './push.ts';
 import { type Figure, printTable } from './table.ts';
@@ -59,6 +61,14 @@ if (only.has('memory')) await measure('memory', benchMemory);
 if (only.has('index')) {
   console.error('measuring a Helm index …');
   figures.push(...(await benchIndex()));
+}
+if (only.has('fetch-once')) {
+  await measure('one repository of many', world => benchFetchOnce(world, false));
+  await measure('one repository of many, not shared', world => benchFetchOnce(world, true));
+}
+if (only.has('large')) {
+  console.error('measuring a large repository …');
+  figures.push(...(await benchLarge()));
 }
 if (only.has('cold')) {
   console.error('measuring cold starts …');

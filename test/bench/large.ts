@@ -1,0 +1,100 @@
+import { execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { commitFiles, createRepository, startGitServer } from '../../shared/local/git-server.ts';
+import { peakMemory } from './processes.ts';
+import { type Figure, median } from './table.ts';
+
+const run = promisify(execFile);
+const worker = fileURLToPath(new URL('../fixtures/git-worker.ts', import.meta.url));
+const rounds = 3;
+
+interface Cost {
+  seconds: number;
+  /** MiB, resident, at most. */
+  peak: number;
+  /** Of the pack. */
+  bytes: number;
+}
+
+/**
+ * A tree of 100 MB in 2,000 files that do not compress, and commits of one file on it: what a worker in a fresh process needs to
+ * make the artifact, from nothing and as the difference to the last commit, and what `git clone --depth 1` does, by turns.
+ */
+export async function benchLarge(): Promise<Figure[]> {
+  const dir = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
+  const root = join(dir, 'repositories');
+  mkdirSync(root);
+  const server = await startGitServer({ root });
+  try {
+    const files = Object.fromEntries(
+      Array.from({ length: 2000 }, (_, n) => [`dir-${n % 50}/file-${n}.bin`, randomBytes(50_000)]),
+    );
+    const repo = await createRepository(root, 'large.git', files, { branch: 'main' });
+    const url = `${server.url}/large.git`;
+    const [whole, difference, clone]: [Cost[], Cost[], Cost[]] = [[], [], []];
+    for (let round = 0; round < rounds; round++) {
+      const state = join(dir, `state-${round}`);
+      const commit = (n: number) =>
+        commitFiles(repo, { 'dir-7/file-7.bin': randomBytes(50_000 + n) }, { branch: 'main' });
+      whole.push(await workOn(state, url, await commit(1)));
+      const oid = await commit(2);
+      difference.push(await workOn(state, url, oid));
+      clone.push(await gitClone(join(dir, `clone-${round}`), url));
+    }
+    return figuresOf(whole, difference, clone);
+  } finally {
+    await server.close();
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+function figuresOf(whole: Cost[], difference: Cost[], clone: Cost[]): Figure[] {
+  const middle = (costs: Cost[], what: keyof Cost) => median(costs.map(cost => cost[what]));
+  const figures: Figure[] = [];
+  for (const [name, costs] of Object.entries({ whole, 'one file changed': difference, 'git clone --depth 1': clone }))
+    figures.push(
+      { name: `100 MB, ${name}: sent by the server`, value: middle(costs, 'bytes') / 2 ** 20, unit: 'MiB' },
+      { name: `100 MB, ${name}: time`, value: middle(costs, 'seconds'), unit: 's' },
+      { name: `100 MB, ${name}: peak memory`, value: middle(costs, 'peak'), unit: 'MiB' },
+    );
+  for (const what of ['bytes', 'seconds', 'peak'] as const)
+    figures.push(
+      { name: `${what}: whole / git clone`, value: middle(whole, what) / middle(clone, what), unit: '×' },
+      {
+        name: `${what}: one file changed / git clone`,
+        value: middle(difference, what) / middle(clone, what),
+        unit: '×',
+      },
+    );
+  return figures;
+}
+
+async function workOn(state: string, url: string, oid: string): Promise<Cost> {
+  const { stdout } = await run(process.execPath, [worker, state, url, oid]);
+  const { seconds, peak, packs } = JSON.parse(stdout);
+  return { seconds, peak, bytes: packs.at(-1) };
+}
+
+async function gitClone(into: string, url: string): Promise<Cost> {
+  const start = performance.now();
+  const child = spawn('git', ['clone', '--quiet', '--depth', '1', url, into], { stdio: 'inherit' });
+  const { peak } = await peakMemory(
+    child.pid!,
+    () =>
+      new Promise<void>((resolve, reject) => {
+        child.once('error', reject);
+        child.once('exit', code => (code === 0 ? resolve() : reject(new Error(`git clone ended with ${code}`))));
+      }),
+  );
+  const seconds = (performance.now() - start) / 1000;
+  const packs = join(into, '.git/objects/pack');
+  const bytes = readdirSync(packs).filter(name => name.endsWith('.pack'));
+  const cost = { seconds, peak, bytes: statSync(join(packs, bytes[0]!)).size };
+  rmSync(into, { recursive: true });
+  return cost;
+}
