@@ -27,6 +27,7 @@ export class HttpTransport implements Transport {
   readonly #origin: URL;
   readonly #authorization: string | undefined;
   readonly #client: HttpClient;
+  readonly #throughProxy: boolean;
   #base: URL;
 
   /** Throws GitError InvalidUrl or InvalidCredentials. */
@@ -41,6 +42,7 @@ export class HttpTransport implements Transport {
     this.display = base.search ? `${base.origin}${base.pathname}?…` : base.href;
     this.#origin = base;
     this.#base = base;
+    this.#throughProxy = access.proxy !== undefined;
     const { ca, clientCert, clientKey } = auth;
     try {
       this.#client = new HttpClient({ tls: { ca, clientCert, clientKey }, ...access });
@@ -158,7 +160,9 @@ export class HttpTransport implements Transport {
       const advice = this.#authorization
         ? 'the credentials were refused'
         : 'it asks for credentials: set spec.secretRef';
-      return new GitError('AuthenticationFailed', `${this.display} ${detail}: ${advice}`);
+      // Some proxies refuse so, too.
+      const other = this.#throughProxy ? '; or it is the proxy that refuses those of spec.proxySecretRef' : '';
+      return new GitError('AuthenticationFailed', `${this.display} ${detail}: ${advice}${other}`);
     }
     if (status === 403)
       return new GitError('AuthenticationFailed', `${this.display} ${detail}: these credentials may not read it`);
