@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { commitFiles, createRepository, startGitServer } from '../../shared/local/git-server.ts';
 import { makeKey, startOpenSsh } from '../programs/openssh.ts';
 import { type ProxyServer, startHttpProxy, startSocksProxy } from '../programs/proxies.ts';
@@ -50,27 +50,29 @@ const remotes: [scheme: string, url: (file: string) => string, secretName: strin
   ['ssh', file => `${ssh.url}${world.repositories}/${file}`, 'ssh', ssh.port],
 ];
 
-for (const [kind, proxy] of Object.entries(proxies))
-  for (const [scheme, url, secretName, port] of remotes)
-    test(`a repository over ${scheme} is fetched through a proxy of ${kind}, and so is its next commit`, async () => {
-      const name = `${scheme}-by-${kind}`;
-      const repo = await createRepository(world.repositories, `${name}.git`, { 'a.txt': '1' }, { branch: 'main' });
-      const connections = async () => (await proxy.log()).split(`127.0.0.1:${port}`).length - 1;
-      const before = await connections();
-      const spec = {
-        interval: '2s',
-        proxySecretRef: { name: `proxy-${kind}` },
-        ...(secretName ? { secretRef: { name: secretName } } : {}),
-      };
-      await world.apply(yaml(gitRepository(ns, name, url(`${name}.git`), spec)));
-      await world.condition('GitRepository', ns, name, 'Ready', 'True', 'Succeeded');
-      assert.ok((await connections()) > before, 'the proxy was asked for the server');
-      const sha = await commitFiles(repo, { 'a.txt': '2' }, { branch: 'main' });
-      await until('the commit is fetched', async () => {
-        const found = await world.get('GitRepository', ns, name);
-        return found?.status.artifact?.revision === `main@sha1:${sha}`;
+describe('a repository behind a proxy is fetched, and so is its next commit', () => {
+  for (const [kind, proxy] of Object.entries(proxies))
+    for (const [scheme, url, secretName, port] of remotes)
+      test(`${scheme} through ${kind}`, async () => {
+        const name = `${scheme}-by-${kind}`;
+        const repo = await createRepository(world.repositories, `${name}.git`, { 'a.txt': '1' }, { branch: 'main' });
+        const connections = async () => (await proxy.log()).split(`127.0.0.1:${port}`).length - 1;
+        const before = await connections();
+        const spec = {
+          interval: '2s',
+          proxySecretRef: { name: `proxy-${kind}` },
+          ...(secretName ? { secretRef: { name: secretName } } : {}),
+        };
+        await world.apply(yaml(gitRepository(ns, name, url(`${name}.git`), spec)));
+        await world.condition('GitRepository', ns, name, 'Ready', 'True', 'Succeeded');
+        assert.ok((await connections()) > before, 'the proxy was asked for the server');
+        const sha = await commitFiles(repo, { 'a.txt': '2' }, { branch: 'main' });
+        await until('the commit is fetched', async () => {
+          const found = await world.get('GitRepository', ns, name);
+          return found?.status.artifact?.revision === `main@sha1:${sha}`;
+        });
       });
-    });
+});
 
 test('a proxy that cannot be used says so, and the last artifact stays', async () => {
   const [http, socks5] = [login(proxies.http!), login(proxies.socks5!)];
