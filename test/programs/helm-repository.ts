@@ -19,6 +19,8 @@ export interface HelmRepositoryServer {
   requests: { path: string; status: number; authorization: string | undefined }[];
   /** Answers for paths that differ from the folder's: a status, headers, a body. */
   special: Map<string, { status: number; headers?: Record<string, string>; body?: string | Buffer }>;
+  /** Paths whose answers wait for something. */
+  gates: Map<string, Promise<void>>;
   close(): Promise<void>;
 }
 
@@ -29,6 +31,7 @@ export async function startHelmRepository(
   const { user, tls } = options;
   const requests: HelmRepositoryServer['requests'] = [];
   const special: HelmRepositoryServer['special'] = new Map();
+  const gates: HelmRepositoryServer['gates'] = new Map();
   const expected = user && `Basic ${Buffer.from(`${user.username}:${user.password}`).toString('base64')}`;
   const answer = async (path: string, authorization: string | undefined) => {
     if (expected && authorization !== expected) return { status: 401 };
@@ -43,6 +46,7 @@ export async function startHelmRepository(
   const listener: http.RequestListener = async (request, response) => {
     const path = new URL(request.url ?? '/', 'http://x').pathname;
     const { authorization } = request.headers;
+    await gates.get(path);
     const {
       status,
       headers = {},
@@ -68,6 +72,7 @@ export async function startHelmRepository(
     url: `${tls ? 'https' : 'http'}://127.0.0.1:${port}`,
     requests,
     special,
+    gates,
     async close() {
       server.closeAllConnections();
       await new Promise(resolve => server.close(resolve));

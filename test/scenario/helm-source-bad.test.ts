@@ -266,6 +266,24 @@ test("a cloud's sign-in for a registry that is none of its own", async () => {
   assert.match(conditionOf(failed, 'FetchFailed')!.message, /^failed to get credential from 'aws': .*127\.0\.0\.1/);
 });
 
+test('an index that many HelmRepositories want at once is asked for by few of them', async () => {
+  const url = await repository('asked', { version: '1.0.0', archive: await tgz(chartFile('1.0.0')) });
+  const open = Promise.withResolvers<void>();
+  server.gates.set('/asked/index.yaml', open.promise);
+  const names = Array.from({ length: 10 }, (_, n) => `asked-${n}`);
+  await world.apply(yaml(...names.map(name => object('HelmRepository', name, { url }))));
+  const asked = () => server.requests.filter(({ path }) => path === '/asked/index.yaml').length;
+  // All were called for before the first has its answer; who asks next asks for all.
+  open.resolve();
+  const digests = new Set<string>();
+  for (const name of names) {
+    const found = await world.condition('HelmRepository', ns, name, 'Ready', 'True');
+    digests.add(found.status.artifact.digest);
+  }
+  assert.equal(digests.size, 1);
+  assert.ok(asked() <= 5, `${asked()} of ${names.length} asked for the index`);
+});
+
 test('a chart that many HelmCharts want is downloaded once, also for other namespaces', async () => {
   const url = await repository('shared', { version: '1.0.0', archive: await tgz(chartFile('1.0.0')) });
   const spaces = Array.from({ length: 5 }, (_, n) => `helm-shared-${n}`);
