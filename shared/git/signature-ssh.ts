@@ -2,6 +2,7 @@ import { createHash, createPublicKey, type KeyObject, timingSafeEqual, verify } 
 import { SignatureError } from './signature-error.ts';
 import { parseAuthorizedKeys, type SshKey } from './signature-ssh-key.ts';
 import { SshReader, sshString } from './signature-ssh-wire.ts';
+import { fingerprint } from './ssh-known-hosts.ts';
 
 /** What Git signs under: a signature made for another purpose proves nothing here. */
 const namespace = 'git';
@@ -59,10 +60,6 @@ export function verifySsh(armored: string, payload: Buffer, authorizedKeys: stri
 
 function noMatch(why: string): SignatureError {
   return new SignatureError(`unable to verify payload with any of the given authorized keys: no matching key (${why})`);
-}
-
-function fingerprint(blob: Buffer): string {
-  return `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`;
 }
 
 function parse(armored: string): SshSignature {
