@@ -20,6 +20,8 @@ export interface Responder {
   /** Serial numbers (hexadecimal) that are valid, and that are revoked; of others nothing is known. */
   valid?: string[];
   revoked?: string[];
+  /** Of its list: a line of OpenSSL's configuration with a critical extension, which limits what it tells of. */
+  extension?: string;
 }
 
 export interface Authorities {
@@ -105,7 +107,7 @@ async function listOf(responder: Responder, dir: string): Promise<Buffer> {
   writeFileSync(join(dir, 'crlnumber'), '01\n');
   writeFileSync(
     join(dir, 'ca.cnf'),
-    '[ca]\ndefault_ca=ours\n[ours]\ndatabase=index.txt\ncrlnumber=crlnumber\ndefault_md=sha256\n',
+    `[ca]\ndefault_ca=ours\n[ours]\ndatabase=index.txt\ncrlnumber=crlnumber\ndefault_md=sha256\n${responder.extension ? `crl_extensions=more\n[more]\n${responder.extension}\n` : ''}`,
   );
   putSigner(dir, 'responder', signer);
   const who = ['-keyfile', 'responder.key', '-cert', 'responder.pem', '-crlhours', '1'];

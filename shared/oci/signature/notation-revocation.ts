@@ -1,6 +1,11 @@
 import { X509Certificate as NodeCertificate } from 'node:crypto';
 import type { AuthorityInfoAccessExtension, CRLDistributionPointsExtension } from '@peculiar/x509';
-import type { BasicOCSPResponse, CertificateRevocationList, Certificate as PkiCertificate } from 'pkijs';
+import type {
+  BasicOCSPResponse,
+  CertificateRevocationList,
+  IssuingDistributionPoint,
+  Certificate as PkiCertificate,
+} from 'pkijs';
 import type { HttpClient } from '../../network/http.ts';
 import { type Certificate, nameOf } from './notation-chain.ts';
 import { isSignedWith, pkiLibrary } from './signed-asn1.ts';
@@ -9,10 +14,10 @@ const oids = {
   access: '1.3.6.1.5.5.7.1.1',
   crl: '2.5.29.31',
   ocspSigning: '1.3.6.1.5.5.7.3.9',
-  reasonCode: '2.5.29.21',
+  scope: '2.5.29.28',
 } as const;
-/** Extensions of a list that are understood: numbers and the issuer's key. Another that is critical may change what it says. */
-const understood = new Set(['2.5.29.20', '2.5.29.35']);
+/** Extensions of a list that are understood: numbers, the issuer's key, and its scope. Another that is critical may change what it says. */
+const understood = new Set(['2.5.29.20', '2.5.29.35', '2.5.29.28']);
 /** Bytes. */
 const ocspLimit = 2 ** 20;
 const crlLimit = 16 * 2 ** 20;
@@ -126,16 +131,27 @@ async function askList(url: string, certificate: Certificate, issuer: Certificat
   if (!isByIssuer(list, issuer)) return { unknown: 'the list of revocations is not signed by the issuer' };
   if (!isCurrent(list.thisUpdate.value, list.nextUpdate?.value, lookup.now))
     return { unknown: 'the list of revocations is not of this time' };
-  const strange = (list.crlExtensions?.extensions ?? []).find(
-    ({ critical, extnID }) => critical && !understood.has(extnID),
-  );
+  const extensions = list.crlExtensions?.extensions ?? [];
+  const strange = extensions.find(({ critical, extnID }) => critical && !understood.has(extnID));
   if (strange) return { unknown: `the list of revocations is of a kind that is not understood (${strange.extnID})` };
+  const scope = extensions.find(({ extnID }) => extnID === oids.scope);
+  if (scope && !isFor(scope.parsedValue as IssuingDistributionPoint, certificate, url))
+    return { unknown: 'the list of revocations is not one of such certificates' };
   const serial = serialOf(certificate.parsed.serialNumber);
   const entries = list.revokedCertificates ?? [];
   const revoked = entries.some(
     ({ userCertificate }) => serialOf(Buffer.from(userCertificate.valueBlock.valueHexView).toString('hex')) === serial,
   );
   return revoked ? 'revoked' : 'good';
+}
+
+/** Whether a list that is not of all the issuer's certificates (RFC 5280, 5.2.5) is of this one, and was got where it belongs. */
+function isFor(scope: IssuingDistributionPoint, { node }: Certificate, url: string): boolean {
+  const { distributionPoint: point, onlySomeReasons, indirectCRL, onlyContainsAttributeCerts } = scope;
+  if (onlySomeReasons !== undefined || indirectCRL || onlyContainsAttributeCerts) return false;
+  if (scope.onlyContainsCACerts && !node.ca) return false;
+  if (scope.onlyContainsUserCerts && node.ca) return false;
+  return point === undefined || (Array.isArray(point) && point.some(name => name.type === 6 && name.value === url));
 }
 
 function isByIssuer(list: CertificateRevocationList, { node, parsed }: Certificate): boolean {

@@ -192,7 +192,7 @@ const table: [string, Sign, () => NotationAsk, RegExp][] = [
   ],
   [
     'a time of the wrong kind, in CBOR',
-    cose({ headers: { [signingTime]: new Tag(0, at(0)) } }),
+    cose({ headers: { [signingTime]: new Tag(99, 1_700_000_000) } }),
     trusting,
     /io\.cncf\.notary\.signingTime is no time$/,
   ],
