@@ -115,6 +115,18 @@ test('sts of ldap: the keys that the service gives for a name and a password sig
   assert.equal(forms[0]?.get('Action'), 'AssumeRoleWithLDAPIdentity');
   assert.equal(forms[0]?.get('LDAPUsername'), 'mandalorian');
   assert.equal(forms.length, 1, 'once in a reconcile');
+  // The same name and password are somebody else's at another service, even when both are asked at once.
+  const there = { ...spec('user').sts, endpoint: 'https://127.0.0.1:1' };
+  await world.reconcile('ldap-elsewhere', { ...spec('user'), sts: there });
+  const both = [world.again('ldap'), world.again('ldap-elsewhere')];
+  world.clock.ahead += 1000;
+  const [here, elsewhere] = await Promise.all(both);
+  assert.match(conditionText(here!, 'Ready')!, /^True/);
+  assert.match(
+    conditionText(elsewhere!, 'Ready')!,
+    /^False AuthenticationFailed: spec\.sts\.endpoint could not be asked/,
+  );
+  assert.doesNotMatch(conditionText(elsewhere!, 'Reconciling') ?? '', /new upstream revision/, 'it was told nothing');
   await world.secret('stranger', { username: 'mandalorian', password: 'guess' });
   const refused = await world.reconcile('ldap-stranger', spec('stranger'));
   assert.match(

@@ -108,11 +108,11 @@ function startPart({ limit, object }: Work, what: string): void {
 
 /** Whatever the answer depends on. */
 function question({ object, access }: Work): Question {
-  const { provider, endpoint, bucketName, insecure = false, region, prefix, ignore, timeout } = object.spec;
+  const { provider, endpoint, bucketName, insecure = false, region, sts, prefix, ignore, timeout } = object.spec;
   return {
     kind: 'Bucket',
     url: bucketUrl(endpoint, bucketName),
-    shape: { provider, endpoint, bucketName, insecure, region, prefix, ignore },
+    shape: { provider, endpoint, bucketName, insecure, region, sts: sts?.endpoint, prefix, ignore },
     credentials: access?.credentials ?? [],
     timeoutMs: parseDuration(timeout),
     failure: error => (error instanceof RetryError || error instanceof StorageError ? bucketFailure(error) : undefined),
