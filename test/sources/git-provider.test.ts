@@ -23,8 +23,8 @@ const keys = { id: 'AKIATEST', secret: 'aws-secret' };
 const dir = mkdtempSync(join(tmpdir(), 'sluice-clouds-'));
 const authority = await selfSigned([login]);
 const clouds = await selfSigned([codeCommit, devOps]);
-writeFileSync(join(dir, 'ca.pem'), authority.cert);
-// The installation's own identities, and that it trusts Microsoft Entra ID as it is here.
+writeFileSync(join(dir, 'ca.pem'), `${authority.cert}\n${clouds.cert}`);
+// The installation's own identities, and that it trusts the clouds as they are here.
 Object.assign(process.env, {
   AWS_ACCESS_KEY_ID: keys.id,
   AWS_SECRET_ACCESS_KEY: keys.secret,
@@ -108,13 +108,21 @@ await world.apply(
   ),
 );
 const at = (name: string, url: string, spec: object) =>
-  gitRepository(ns, name, url, { proxySecretRef: { name: 'proxy' }, secretRef: { name: 'authority' }, ...spec });
+  gitRepository(ns, name, url, { proxySecretRef: { name: 'proxy' }, ...spec });
+/** Whom to trust is the object's own word. */
+const own = { secretRef: { name: 'authority' } };
 const ready = (name: string) => world.condition('GitRepository', ns, name, 'Ready', 'True', 'Succeeded');
 
-test('CodeCommit opens to the identity of the installation, through a proxy and with its own authority', async () => {
-  await world.apply(yaml(at('codecommit', `https://${codeCommit}/v1/repos/app`, { provider: 'aws' })));
+test('CodeCommit opens to the identity of the installation, which no object can have shown to a server of its own', async () => {
+  const url = `https://${codeCommit}/v1/repos/app`;
+  await world.apply(yaml(at('codecommit', url, { provider: 'aws' }), at('thief', url, { provider: 'aws', ...own })));
   assert.deepEqual(await artifactFiles((await ready('codecommit')).status.artifact), { 'a.txt': '1' });
   assert.ok(opened.includes(`${codeCommit} signed`));
+  const thief = await world.condition('GitRepository', ns, 'thief', 'Ready', 'False', 'AuthenticationFailed');
+  assert.match(
+    conditionOf(thief, 'FetchFailed')!.message,
+    /the installation's credentials are not shown through a proxy/,
+  );
 });
 
 test('Azure DevOps opens to the identity of the installation, and to that of a ServiceAccount', async () => {
@@ -135,7 +143,7 @@ test('Azure DevOps opens to the identity of the installation, and to that of a S
       account('reader', reader),
       account('nobody'),
       at('own', url, { provider: 'azure' }),
-      at('account', url, { provider: 'azure', serviceAccountName: 'reader' }),
+      at('account', url, { provider: 'azure', serviceAccountName: 'reader', ...own }),
       at('nobody', url, { provider: 'azure', serviceAccountName: 'nobody' }),
       at('absent', url, { provider: 'azure', serviceAccountName: 'absent' }),
     ),
