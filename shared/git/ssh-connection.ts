@@ -37,6 +37,8 @@ export async function connectSsh(target: SshTarget, auth: SshAuth, access: Trans
   const socket = await openSocket(host, port, access).catch(error => {
     throw gitError(error, display);
   });
+  // Its small messages would wait for each other's receipt.
+  socket.setNoDelay(true);
   const ssh2 = (await import('ssh2')).default;
   const client = new ssh2.Client();
   // What is thrown instead of what the library says of it.
