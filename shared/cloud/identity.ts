@@ -23,6 +23,7 @@ import type {
 } from './request.ts';
 import { readAccount } from './service-account.ts';
 
+export { checkConfidential } from './confidential.ts';
 export { CloudError, type CloudErrorCode } from './errors.ts';
 export { googleKeyToken } from './google-key.ts';
 export type {

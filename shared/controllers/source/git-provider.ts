@@ -75,13 +75,14 @@ async function cloudAccess(
   const url = overHttp(work);
   // Beside the provider's credentials a Secret can say whom to trust.
   const tls = spec.secretRef ? tlsOf(await readSecret(work.cluster, namespace, spec.secretRef.name)) : {};
-  const { gitLogin } = await import('../../cloud/identity.ts');
+  const { checkConfidential, gitLogin } = await import('../../cloud/identity.ts');
   const { serviceAccountName } = spec;
   const { clock, cluster } = work;
   const environment = work.ports.cloud ?? {};
-  const login = await withHttp(work, { proxy }, http =>
-    gitLogin({ provider, url, cluster, namespace, serviceAccountName, http, clock, environment }),
-  );
+  const login = await withHttp(work, { proxy }, async http => {
+    checkConfidential({ serviceAccountName, proxied: !!proxy, ownAuthorities: !!tls.ca });
+    return gitLogin({ provider, url, cluster, namespace, serviceAccountName, http, clock, environment });
+  });
   const { expiresAt: _, ...auth } = login;
   const identity = serviceAccountName ? [cluster.name, namespace, serviceAccountName] : [];
   return { auth: { ...tls, ...auth }, credentials: [provider, ...identity, ...texts(tls)] };

@@ -122,10 +122,14 @@ async function registryCredentials(
   const { provider } = spec;
   if (provider === undefined || provider === 'generic') return { credentials: undefined };
   const { cluster, ports, clock, key } = work;
-  const { registryLogin } = await import('../../cloud/identity.ts');
+  const { checkConfidential, registryLogin } = await import('../../cloud/identity.ts');
   const environment = ports.cloud ?? {};
   const request = { provider, cluster, namespace: key.namespace, http, clock, environment, registry: host };
-  const { username, password } = await registryLogin(request).catch(cause => {
+  const login = async () => {
+    checkConfidential({ proxied: false, ownAuthorities: false, insecure: spec.insecure });
+    return registryLogin(request);
+  };
+  const { username, password } = await login().catch(cause => {
     throw new RetryError('AuthenticationFailed', `failed to get credential from '${provider}'`, { cause });
   });
   return { credentials: { username, password }, lasting: provider };

@@ -53,7 +53,7 @@ export async function openOci(work: OciWork, spec: OciAccessSpec): Promise<OciAc
   const rules = { refuseLoopback: work.ports.refuseLoopback };
   try {
     const http = new HttpClient({ tls, ...(proxy ? { proxy } : {}), rules, signal });
-    const { credentials, lasting } = await credentialsOf(work, spec, name, secrets, http);
+    const { credentials, lasting } = await credentialsOf(work, spec, name, secrets, { http, tls, proxy });
     return {
       registry: openRegistry({ url: spec.url, credentials, http, insecure: spec.insecure, signal }),
       http,
@@ -121,7 +121,7 @@ async function credentialsOf(
   spec: OciAccessSpec,
   name: RepositoryName,
   secrets: SourceSecret[],
-  http: HttpClient,
+  { http, tls, proxy }: { http: HttpClient; tls: TlsMaterial; proxy: ProxySettings | undefined },
 ): Promise<{ credentials: RegistryCredentials | undefined; lasting: string[] }> {
   const { provider = 'generic' } = spec;
   if (secrets.length > 0 || provider === 'generic') {
@@ -131,11 +131,14 @@ async function credentialsOf(
   const { serviceAccountName } = spec;
   const { cluster, ports, clock, key } = work;
   const { namespace } = key;
-  const { registryLogin } = await import('../../cloud/identity.ts');
+  const { checkConfidential, registryLogin } = await import('../../cloud/identity.ts');
   const environment = ports.cloud ?? {};
-  const login = await told(`failed to get credential from ${provider}`, () =>
-    registryLogin({ provider, cluster, namespace, serviceAccountName, http, clock, environment, registry: name.host }),
-  );
+  const login = await told(`failed to get credential from ${provider}`, () => {
+    const { insecure } = spec;
+    checkConfidential({ serviceAccountName, proxied: !!proxy, ownAuthorities: !!tls.ca, insecure });
+    const registry = name.host;
+    return registryLogin({ provider, cluster, namespace, serviceAccountName, http, clock, environment, registry });
+  });
   const { username, password } = login;
   // A ServiceAccount is one of its cluster and namespace; the installation is the same everywhere.
   const lasting = serviceAccountName ? [provider, key.cluster, namespace, serviceAccountName] : [provider];
