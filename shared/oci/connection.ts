@@ -69,7 +69,7 @@ export class Connection {
         renewed = true;
         continue;
       }
-      const afterMs = retryAfterMs(answer.headers['retry-after'], Date.now());
+      const afterMs = retryAfterMs(answer.headers);
       if (!isPassing(status) || attempt >= tries || (afterMs ?? 0) > longestWaitMs)
         throw answerError(request.what, status, body, { signedIn: authorization.signedIn, afterMs });
       await waitForTry(attempt, afterMs, this.#signal);
@@ -144,7 +144,7 @@ export class Connection {
       if (!answer) continue;
       const body = await readAll(answer.body, errorBytes, shown(url)).catch(() => Buffer.alloc(0));
       if (answer.status === 200 || answer.status === 401) return answer;
-      const afterMs = retryAfterMs(answer.headers['retry-after'], Date.now());
+      const afterMs = retryAfterMs(answer.headers);
       if (!isPassing(answer.status) || attempt >= tries || (afterMs ?? 0) > longestWaitMs)
         throw answerError(what, answer.status, body, { signedIn: false, afterMs });
       await waitForTry(attempt, afterMs, this.#signal);

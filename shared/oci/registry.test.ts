@@ -135,6 +135,10 @@ describe('trouble that passes', () => {
     first(99, /manifests/, answer => answer.writeHead(429, { 'retry-after': '120' }).end());
     await assert.rejects(open('busy').manifest('v1'), { code: 'TooManyRequests', afterMs: 120_000 });
     assert.equal(server.asked.length, 2);
+    const date = 'Mon, 05 Jan 2026 10:00:00 GMT';
+    const later = { date, 'retry-after': 'Mon, 05 Jan 2026 10:01:30 GMT' };
+    first(99, /manifests/, answer => answer.writeHead(503, later).end());
+    await assert.rejects(open('busy').manifest('v1'), { code: 'ServerError', afterMs: 90_000 });
   });
 
   test('a blob that breaks off is taken up where it broke', async () => {

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** How often one request is sent at most. */
@@ -7,12 +8,16 @@ const firstWaitMs = 300;
 /** Who asks us to wait longer is asked again by the next reconcile: an invocation is not held for it. */
 export const longestWaitMs = 3_000;
 
-/** Milliseconds that a Retry-After header (seconds, or a date) asks to wait; undefined without one. */
-export function retryAfterMs(header: string | undefined, now: number): number | undefined {
-  if (header === undefined) return undefined;
-  if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1000;
-  const date = Date.parse(header);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+/**
+ * Milliseconds that a Retry-After header (seconds, or a date) asks to wait; undefined without one. A date is told by the
+ * server's clock, so it is measured by that, too.
+ */
+export function retryAfterMs(headers: IncomingHttpHeaders): number | undefined {
+  const asked = headers['retry-after']?.trim();
+  if (asked === undefined) return undefined;
+  if (/^\d{1,9}$/.test(asked)) return Number(asked) * 1000;
+  const ms = Date.parse(asked) - Date.parse(headers.date ?? '');
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }
 
 /** Whether an answer of this status may be another one if asked again. */
