@@ -101,8 +101,11 @@ async function takeIn(
     return decision;
   }
   if (decision === 'reconcile' && hasWork(object)) {
+    const requestedAt = object.metadata.annotations?.[requestedAtAnnotation];
     // Sent before it is recorded: dying in between costs a second message, never a lost change.
-    await ports.queue.send([messageOf(workItem(key, { reason, trace: newTrace(), sentAt: now }))]);
+    await ports.queue.send([
+      messageOf(workItem(key, { reason, trace: newTrace(), sentAt: now, ...(requestedAt && { requestedAt }) })),
+    ]);
     // A worker that was faster has recorded more than this.
     const latest = await ports.index.getObject(key);
     if (latest?.resourceVersion === known?.resourceVersion)

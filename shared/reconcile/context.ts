@@ -39,8 +39,9 @@ export function makeContext(
     trace: item.trace,
     reason: item.reason,
     startedAt: subject.startedAt,
-    // A request is answered here even if the message was sent before it.
-    askedAt: requested ? now : Math.min(now, Math.max(item.sentAt, item.dueAt ?? 0)),
+    // A request is answered here even if it came after the message was sent.
+    askedAt:
+      requested && item.requestedAt !== requestedAt ? now : Math.min(now, Math.max(item.sentAt, item.dueAt ?? 0)),
     requested,
     redelivered: attempt.redelivered,
     signal,

@@ -62,6 +62,7 @@ describe('a webhook', () => {
       name: 'app',
       reason: 'webhook',
       trace,
+      requestedAt: new Date(sentAt).toISOString(),
     });
     const object = await world.cluster.get(
       { apiVersion: 'source.toolkit.fluxcd.io/v1', kind: 'GitRepository' },

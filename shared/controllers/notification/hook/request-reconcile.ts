@@ -27,12 +27,13 @@ export interface Requesting {
 export async function requestReconcile(objects: Requested[], requesting: Requesting): Promise<ResourceFailed[]> {
   const { ports, trace, cluster } = requesting;
   const now = ports.clock.now();
+  const requestedAt = new Date(now).toISOString();
   const failures: Failure[] = [];
   const present: Requested[] = [];
   const waiting = [...objects];
   const next = async (): Promise<void> => {
     for (let object = waiting.shift(); object; object = waiting.shift()) {
-      const failure = await annotate(object, new Date(now).toISOString(), requesting);
+      const failure = await annotate(object, requestedAt, requesting);
       if (failure) failures.push(failure);
       if (!failure?.missing) present.push(object);
     }
@@ -40,7 +41,7 @@ export async function requestReconcile(objects: Requested[], requesting: Request
   await Promise.all(Array.from({ length: concurrency }, next));
   const messages = present.filter(hasWorker).map(({ type, namespace, name }) => {
     const key = { cluster: cluster.name, kind: type.kind, namespace, name };
-    return messageOf(workItem(key, { reason: 'webhook', trace, sentAt: now }));
+    return messageOf(workItem(key, { reason: 'webhook', trace, sentAt: now, requestedAt }));
   });
   if (messages.length > 0) await ports.queue.send(messages);
   return failures.map(failure => failure.error);
