@@ -464,6 +464,40 @@ describe('the installation itself', () => {
     machine.close();
   });
 
+  test('is federated at Google by what GOOGLE_APPLICATION_CREDENTIALS describes', async () => {
+    const asked: string[] = [];
+    const sts = createServer(async (incoming, response) => {
+      const form = new URLSearchParams(Buffer.concat(await incoming.toArray()).toString());
+      asked.push(`${form.get('subject_token')} ${form.get('scope')}`);
+      const token = { access_token: 'by federation', expires_in: 3600, token_type: 'Bearer' };
+      const issued_token_type = 'urn:ietf:params:oauth:token-type:access_token';
+      response.setHeader('content-type', 'application/json').end(JSON.stringify({ ...token, issued_token_type }));
+    }).listen(0, '127.0.0.1');
+    await once(sts, 'listening');
+    const file = join(dir, 'subject');
+    writeFileSync(file, 'subject');
+    const described = {
+      type: 'external_account',
+      audience: `//iam.googleapis.com/${provider}`,
+      subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+      token_url: `http://127.0.0.1:${(sts.address() as AddressInfo).port}/v1/token`,
+      credential_source: { file },
+    };
+    environment = { GOOGLE_APPLICATION_CREDENTIALS: JSON.stringify(described) };
+    const found = await accessToken({ ...own('gcp'), environment, scope: '' });
+    assert.equal(found.token, 'by federation');
+    assert.ok(found.expiresAt > now);
+    assert.match(asked[0]!, /^subject .*cloud-platform/);
+    sts.close();
+    environment = {
+      GOOGLE_APPLICATION_CREDENTIALS: JSON.stringify({ ...described, credential_source: { file: '/none' } }),
+    };
+    await assert.rejects(
+      accessToken({ ...own('gcp'), environment, scope: '' }),
+      /\(type external_account\) give no token/,
+    );
+  });
+
   test('says what it lacks, on Lambda without asking where there is nobody', async () => {
     environment = { AWS_LAMBDA_FUNCTION_NAME: 'sluice-source' };
     for (const cloud of ['azure', 'gcp'] as const)
