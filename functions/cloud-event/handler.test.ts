@@ -114,8 +114,8 @@ describe('functions/cloud-event', () => {
   });
 
   test('what failed, what was deleted and what nobody uses wakes nobody', async () => {
-    await call(ecrAction({ result: 'FAILURE' }));
-    await call(ecrAction({ 'action-type': 'DELETE' }));
+    await call(again(ecrAction({ 'repository-name': 'team/app', result: 'FAILURE' })));
+    await call(again(ecrAction({ 'repository-name': 'team/app', 'action-type': 'DELETE' })));
     await call(ecrAction({ 'repository-name': 'unused' }));
     assert.equal(local.queue.depth('source'), 0);
   });
