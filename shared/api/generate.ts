@@ -8,7 +8,7 @@ import { referencePage } from './reference-page.ts';
 /** Where the page of a kind lies: beside its schema. */
 export function pageOf(definition: KindDefinition): URL {
   const room = definition.group.split('.')[0];
-  const file = definition.kind.replace(/(?<=[a-z])(?=[A-Z])/g, '-').toLowerCase();
+  const file = definition.kind.replace(/(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/g, '-').toLowerCase();
   return new URL(`./${room}/${file}.md`, import.meta.url);
 }
 
