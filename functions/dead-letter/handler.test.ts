@@ -65,7 +65,7 @@ test('what has no object to tell stays, and is said once at error level', async 
     ['no-type', [1], {}],
     ['unknown-type', { type: 'novel', trace: 't' }, { type: 'novel', trace: 't' }],
     ['unknown-field', { ...item, novel: 1 }, { type: 'reconcile', trace: 't1', object: 'away/Kustomization/ns/app' }],
-    ['unknown-kind', { ...item, kind: 'Bucket' }, { type: 'reconcile', object: 'away/Bucket/ns/app' }],
+    ['unknown-kind', { ...item, kind: 'ImagePolicy' }, { type: 'reconcile', object: 'away/ImagePolicy/ns/app' }],
     ['event', event, { type: 'event', trace: 't2', object: 'away/GitRepository/ns/repo' }],
     [
       'again',

@@ -64,7 +64,7 @@ const event: ToolkitEvent = {
 async function fill(): Promise<void> {
   await ports.queue.send([
     messageOf(item('Kustomization')),
-    { queue: 'kustomize', group: 'prod/Bucket/apps/web', dedup: 'b', body: JSON.stringify(item('Bucket')) },
+    { queue: 'kustomize', group: 'prod/ImagePolicy/apps/web', dedup: 'b', body: JSON.stringify(item('ImagePolicy')) },
     { queue: 'source', group: 'g', dedup: 's', body: '{"type":"novel","secretToken":"hunter2"}' },
     { queue: 'source', group: 'g', dedup: 't', body: 'no JSON\u0085 but \n two lines' },
     eventMessage(event, key('GitRepository'), 0),
@@ -109,7 +109,7 @@ describe('sluice dead-letters', () => {
       (await listed('--queue', 'kustomize')).map(({ kind, object }) => [kind, object]),
       [
         ['reconcile', 'prod/Kustomization/apps/web'],
-        ['reconcile', 'prod/Bucket/apps/web'],
+        ['reconcile', 'prod/ImagePolicy/apps/web'],
       ].sort((a, b) => a[1]!.localeCompare(b[1]!)),
     );
   });

@@ -37,6 +37,7 @@ const table: Record<string, string> = {
     ValidatingAdmissionPolicyBinding validatingadmissionpolicybindings!`,
   'source.toolkit.fluxcd.io/v1': `GitRepository gitrepositories, OCIRepository ocirepositories, Bucket buckets,
     HelmRepository helmrepositories, HelmChart helmcharts, ExternalArtifact externalartifacts`,
+  'source.extensions.fluxcd.io/v1beta1': 'ArtifactGenerator artifactgenerators',
   'kustomize.toolkit.fluxcd.io/v1': 'Kustomization kustomizations',
   'helm.toolkit.fluxcd.io/v2': 'HelmRelease helmreleases',
   'notification.toolkit.fluxcd.io/v1': 'Receiver receivers',
@@ -57,7 +58,7 @@ export function wellKnown(apiVersion: string, kind: string): Resource | undefine
 const builtInGroups = new Set(
   Object.keys(table)
     .map(apiVersion => apiVersion.slice(0, Math.max(0, apiVersion.indexOf('/'))))
-    .filter(group => !group.endsWith('.toolkit.fluxcd.io')),
+    .filter(group => !group.endsWith('.fluxcd.io')),
 );
 
 /** Groups that Kubernetes itself serves, with fixed types. */

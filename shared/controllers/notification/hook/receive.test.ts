@@ -99,7 +99,7 @@ describe('a webhook', () => {
     [
       'unknown-kind',
       [
-        { kind: 'HelmRepository', name: '*', matchLabels: { a: 'b' } },
+        { kind: 'ImageRepository', name: '*', matchLabels: { a: 'b' } },
         { kind: 'GitRepository', name: 'app' },
       ],
       ['app'],
