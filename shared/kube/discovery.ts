@@ -147,5 +147,8 @@ export class Discovery {
   }
 }
 
-/** A kind that was not there may appear when its definition is applied; asking in a loop would help nobody. */
-const refreshAfterMs = 10_000;
+/**
+ * A kind that was not there may appear as soon as its definition is applied, by another worker too: an object of it that
+ * is taken for unknown waits a whole retry interval. Many objects of one unknown kind are looked up at once, though.
+ */
+const refreshAfterMs = 250;
