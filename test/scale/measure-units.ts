@@ -57,6 +57,7 @@ async function startMeter(target: string): Promise<Meter> {
 }
 
 const cluster = 'production-eu-west-1';
+const url = 'github.com/acme/fleet-infrastructure';
 const source: ObjectKey = { cluster, kind: 'GitRepository', namespace: 'flux-system', name: 'fleet-infrastructure' };
 
 /** As large as they usually are. */
@@ -110,6 +111,7 @@ function operations(index: DynamoIndex): Record<string, (n: number) => Promise<u
     due: () => index.due(Number.MAX_SAFE_INTEGER, 100),
     dependentsOf: n => index.dependentsOf({ ...source, name: `other-${n}` }),
     byHookPath: () => index.byHookPath(path),
+    byUrl: () => index.byUrl(url),
     once: n => index.once(`event/${n}/0123456789abcdef`, 600),
     cursor: () => index.cursor(cluster, 'Kustomization'),
     setCursor: n => index.setCursor(cluster, 'Kustomization', String(123_456_789 + n)),
@@ -130,6 +132,7 @@ export async function measureUnits(dynamodb: string, table: string): Promise<Rec
     const metered = new DynamoIndex({ table, clock: systemClock, ...place, endpoint: meter.url });
     await direct.addCluster(record);
     for (let n = 0; n < 100; n++) await direct.putObject(objectOf(n));
+    await direct.putObject({ ...objectOf(0), key: source, refs: [], urls: [url] });
     const found: Record<string, OperationUnits> = {};
     for (const [name, operation] of Object.entries(operations(metered))) {
       // What the first of its kind makes is there for the second.
