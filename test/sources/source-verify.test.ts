@@ -3,9 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { after, test } from 'node:test';
 import { commitFiles, createRepository } from '../../shared/local/git-server.ts';
 import { startSigners } from '../programs/signers.ts';
-import { artifactFiles } from './artifact-files.ts';
-import { gitRepository, secret, yaml } from './manifests.ts';
-import { conditionOf, startWorld, until } from './world.ts';
+import { artifactFiles } from '../scenario/artifact-files.ts';
+import { gitRepository, secret, yaml } from '../scenario/manifests.ts';
+import { conditionOf, startWorld, until } from '../scenario/world.ts';
 
 const world = await startWorld();
 const { git } = world;

@@ -13,8 +13,8 @@ import { pathOfKey } from '../../shared/local/key-path.ts';
 import { kubectlPath } from '../../shared/manifests/layer.ts';
 import { helm } from '../programs/helm.ts';
 import { startHelmRepository } from '../programs/helm-repository.ts';
-import { secret, yaml } from './manifests.ts';
-import { conditionOf, onAws, startWorld, until } from './world.ts';
+import { secret, yaml } from '../scenario/manifests.ts';
+import { conditionOf, onAws, startWorld, until } from '../scenario/world.ts';
 
 const world = await startWorld();
 const ns = 'helm-fields';

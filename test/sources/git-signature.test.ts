@@ -5,10 +5,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { type Signers, type SigningKey, startSigners } from '../../test/programs/signers.ts';
-import { createRepository } from '../local/git-repository.ts';
-import { signatureType, signedCommit, signedTag, type TrustedKeys, verifySignature } from './signature.ts';
-import { sshString } from './signature-ssh-wire.ts';
+import {
+  signatureType,
+  signedCommit,
+  signedTag,
+  type TrustedKeys,
+  verifySignature,
+} from '../../shared/git/signature.ts';
+import { sshString } from '../../shared/git/signature-ssh-wire.ts';
+import { createRepository } from '../../shared/local/git-repository.ts';
+import { type Signers, type SigningKey, startSigners } from '../programs/signers.ts';
 
 let dir: string;
 let repository: string;

@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { after, test } from 'node:test';
 import { createRepository } from '../../shared/local/git-server.ts';
 import { app, appKey, startGitHubApi } from '../programs/github-api.ts';
-import { selfSigned } from './certificate.ts';
-import { gitRepository, secret, yaml } from './manifests.ts';
-import { conditionOf, startWorld, until } from './world.ts';
+import { selfSigned } from '../scenario/certificate.ts';
+import { gitRepository, secret, yaml } from '../scenario/manifests.ts';
+import { conditionOf, startWorld, until } from '../scenario/world.ts';
 
 const world = await startWorld();
 const { git } = world;
@@ -78,7 +78,7 @@ test('what is wrong with a provider is said, and who can mend it', async () => {
     yaml(
       appSecret('incomplete', { githubAppInstallationID: '1' }),
       appSecret('elsewhere', { githubAppInstallationOwner: 'nobody' }),
-      appSecret('no-ca', { 'ca.crt': '' }),
+      appSecret('no-ca', { 'ca.crt': '', githubAppInstallationOwner: '', githubAppInstallationID: '2' }),
       secret(ns, 'basic', { username: 'u', password: 'p' }),
       gitRepository(ns, 'no-secret', url, { provider: 'github' }),
       gitRepository(ns, 'ssh', 'ssh://git@127.0.0.1/x', { provider: 'github', secretRef: { name: 'app' } }),

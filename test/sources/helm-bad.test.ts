@@ -9,8 +9,8 @@ import { gzipSync } from 'node:zlib';
 import tar, { type Header } from 'tar-stream';
 import { createRepository } from '../../shared/local/git-server.ts';
 import { startHelmRepository } from '../programs/helm-repository.ts';
-import { gitRepository, yaml } from './manifests.ts';
-import { conditionOf, startWorld, until } from './world.ts';
+import { gitRepository, yaml } from '../scenario/manifests.ts';
+import { conditionOf, startWorld, until } from '../scenario/world.ts';
 
 const world = await startWorld();
 const ns = 'helm-bad';
