@@ -14,6 +14,7 @@ import { installAws } from './aws/install.ts';
 import { shareBundles } from './aws/runtime-bundles.ts';
 import { sharedEnvironment, startAwsServers } from './aws/servers.ts';
 import { onAwsToo } from './scenario/on-aws.ts';
+import { installForSources } from './sources/programs.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const args = process.argv.slice(2);
@@ -32,6 +33,7 @@ const onApiserver =
 
 const say = (line: string) => process.stderr.write(`${line} (once per version)\n`);
 if (onApiserver) await buildBinaries(say);
+if (onSources) await installForSources(say);
 const awsEnvironment = onAws ? await prepareAws() : {};
 
 // Scenarios mostly wait (for intervals, retries, an outage's end), so more of them than cores run side by side. On AWS's

@@ -15,13 +15,14 @@ export interface FakeGcs {
   stop(): Promise<void>;
 }
 
+/** The binary, built first where it is not. */
+export function installFakeGcs(say?: Say): Promise<string> {
+  return installProgram({ prefix: 'sources', name: 'fake-gcs-server', folder }, goProgram(module, module), say);
+}
+
 /** Starts it in memory; builds it first where it is not. */
 export async function startFakeGcs(dir: string, say?: Say): Promise<FakeGcs> {
-  const command = await installProgram(
-    { prefix: 'sources', name: 'fake-gcs-server', folder },
-    goProgram(module, module),
-    say,
-  );
+  const command = await installFakeGcs(say);
   const { port, stop } = await startServer({
     name: 'fake-gcs-server',
     command,
