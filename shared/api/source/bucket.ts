@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { defineKind, type OlderVersion } from '../definition.ts';
+import type { OlderVersion } from '../definition.ts';
 import {
   conditions,
   flag,
@@ -13,6 +13,7 @@ import {
   withRules,
 } from '../schema.ts';
 import { Artifact } from './artifact.ts';
+import { accessFrom, ageColumn, defineSource, formerStatus, readyColumns } from './source-kind.ts';
 
 const sts = z
   .object({
@@ -112,54 +113,20 @@ const status = z
 export const Bucket = kubeObject(spec, status).describe('A bucket of object storage whose objects become an artifact.');
 export type Bucket = z.infer<typeof Bucket>;
 
-const older = [
-  {
-    path: 'spec.accessFrom',
-    schema: {
-      type: 'object',
-      description: 'Accepted for manifests of this version; it never had an effect.',
-      properties: {
-        namespaceSelectors: {
-          type: 'array',
-          items: {
-            type: 'object',
-            properties: { matchLabels: { type: 'object', additionalProperties: { type: 'string' } } },
-          },
-        },
-      },
-      required: ['namespaceSelectors'],
-    },
-  },
-  {
-    path: 'status.artifact.checksum',
-    schema: { type: 'string', description: 'Accepted for objects of this version; no longer written.' },
-  },
-];
+const older = [accessFrom, formerStatus('status.artifact.checksum')];
 
 const olderVersions: OlderVersion[] = [
   { name: 'v1beta2', added: older },
   { name: 'v1beta1', added: older },
 ];
 
-export const bucketKind = defineKind({
-  group: 'source.toolkit.fluxcd.io',
+export const bucketKind = defineSource({
   kind: 'Bucket',
   plural: 'buckets',
   singular: 'bucket',
   shortNames: [],
-  categories: ['all', 'fluxcd', 'fluxcd-sources'],
-  version: 'v1',
   servedVersions: ['v1', 'v1beta2', 'v1beta1'],
   olderVersions,
   schema: Bucket,
-  printerColumns: [
-    { name: 'Endpoint', type: 'string', jsonPath: '.spec.endpoint' },
-    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
-    { name: 'Ready', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].status' },
-    { name: 'Status', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].message' },
-  ],
-  fieldManager: 'source-controller',
-  finalizer: 'finalizers.fluxcd.io',
-  hasStatus: true,
-  notBuilt: [],
+  printerColumns: [{ name: 'Endpoint', type: 'string', jsonPath: '.spec.endpoint' }, ageColumn, ...readyColumns],
 });

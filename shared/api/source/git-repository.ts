@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { defineKind, type OlderVersion } from '../definition.ts';
+import type { OlderVersion } from '../definition.ts';
 import {
   conditions,
   flag,
@@ -13,6 +13,7 @@ import {
   withRules,
 } from '../schema.ts';
 import { Artifact } from './artifact.ts';
+import { accessFrom, ageColumn, defineSource, formerStatus, readyColumns } from './source-kind.ts';
 
 const include = z
   .object({
@@ -118,67 +119,26 @@ const gitImplementation = {
   },
 };
 
-const accessFrom = {
-  path: 'spec.accessFrom',
-  schema: {
-    type: 'object',
-    description: 'Accepted for manifests of this version; it never had an effect.',
-    properties: {
-      namespaceSelectors: {
-        type: 'array',
-        items: {
-          type: 'object',
-          properties: { matchLabels: { type: 'object', additionalProperties: { type: 'string' } } },
-        },
-      },
-    },
-    required: ['namespaceSelectors'],
-  },
-};
-
-const noEffect = 'Accepted for objects of this version; no longer written.';
-const checksum = {
-  path: 'status.artifact.checksum',
-  schema: { type: 'string', description: noEffect },
-};
-const url = { path: 'status.url', schema: { type: 'string', description: noEffect } };
+const former = [formerStatus('status.url'), formerStatus('status.artifact.checksum')];
 
 const olderVersions: OlderVersion[] = [
   {
     name: 'v1beta2',
-    added: [
-      gitImplementation,
-      accessFrom,
-      url,
-      checksum,
-      { path: 'status.contentConfigChecksum', schema: { type: 'string', description: noEffect } },
-    ],
+    added: [gitImplementation, accessFrom, ...former, formerStatus('status.contentConfigChecksum')],
   },
   {
     name: 'v1beta1',
-    added: [gitImplementation, accessFrom, url, checksum],
+    added: [gitImplementation, accessFrom, ...former],
   },
 ];
 
-export const gitRepositoryKind = defineKind({
-  group: 'source.toolkit.fluxcd.io',
+export const gitRepositoryKind = defineSource({
   kind: 'GitRepository',
   plural: 'gitrepositories',
   singular: 'gitrepository',
   shortNames: ['gitrepo'],
-  categories: ['all', 'fluxcd', 'fluxcd-sources'],
-  version: 'v1',
   servedVersions: ['v1', 'v1beta2', 'v1beta1'],
   olderVersions,
   schema: GitRepository,
-  printerColumns: [
-    { name: 'URL', type: 'string', jsonPath: '.spec.url' },
-    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
-    { name: 'Ready', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].status' },
-    { name: 'Status', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].message' },
-  ],
-  fieldManager: 'source-controller',
-  finalizer: 'finalizers.fluxcd.io',
-  hasStatus: true,
-  notBuilt: [],
+  printerColumns: [{ name: 'URL', type: 'string', jsonPath: '.spec.url' }, ageColumn, ...readyColumns],
 });

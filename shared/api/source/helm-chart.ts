@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { defineKind, type OlderVersion } from '../definition.ts';
+import type { AddedField, OlderVersion } from '../definition.ts';
 import {
   conditions,
   flag,
@@ -12,6 +12,7 @@ import {
   withRules,
 } from '../schema.ts';
 import { Artifact } from './artifact.ts';
+import { ageColumn, defineSource, formerStatus, readyColumns } from './source-kind.ts';
 
 const sourceRef = z
   .object({
@@ -94,41 +95,22 @@ const status = z
 export const HelmChart = kubeObject(spec, status).describe('A Helm chart of a source, as an artifact.');
 export type HelmChart = z.infer<typeof HelmChart>;
 
+const valuesFile: AddedField = {
+  path: 'spec.valuesFile',
+  schema: { type: 'string', description: 'Removed.' },
+  refused: 'spec.valuesFile was removed; list the file under spec.valuesFiles',
+};
+
 const olderVersions: OlderVersion[] = [
-  {
-    name: 'v1beta2',
-    added: [
-      {
-        path: 'spec.valuesFile',
-        schema: { type: 'string', description: 'Removed.' },
-        refused: 'spec.valuesFile was removed; list the file under spec.valuesFiles',
-      },
-    ],
-  },
-  {
-    name: 'v1beta1',
-    added: [
-      {
-        path: 'spec.valuesFile',
-        schema: { type: 'string', description: 'Removed.' },
-        refused: 'spec.valuesFile was removed; list the file under spec.valuesFiles',
-      },
-      {
-        path: 'status.artifact.checksum',
-        schema: { type: 'string', description: 'Accepted for objects of this version; no longer written.' },
-      },
-    ],
-  },
+  { name: 'v1beta2', added: [valuesFile] },
+  { name: 'v1beta1', added: [valuesFile, formerStatus('status.artifact.checksum')] },
 ];
 
-export const helmChartKind = defineKind({
-  group: 'source.toolkit.fluxcd.io',
+export const helmChartKind = defineSource({
   kind: 'HelmChart',
   plural: 'helmcharts',
   singular: 'helmchart',
   shortNames: ['hc'],
-  categories: ['all', 'fluxcd', 'fluxcd-sources'],
-  version: 'v1',
   servedVersions: ['v1', 'v1beta2', 'v1beta1'],
   olderVersions,
   schema: HelmChart,
@@ -137,12 +119,7 @@ export const helmChartKind = defineKind({
     { name: 'Version', type: 'string', jsonPath: '.spec.version' },
     { name: 'Source Kind', type: 'string', jsonPath: '.spec.sourceRef.kind' },
     { name: 'Source Name', type: 'string', jsonPath: '.spec.sourceRef.name' },
-    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
-    { name: 'Ready', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].status' },
-    { name: 'Status', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].message' },
+    ageColumn,
+    ...readyColumns,
   ],
-  fieldManager: 'source-controller',
-  finalizer: 'finalizers.fluxcd.io',
-  hasStatus: true,
-  notBuilt: [],
 });

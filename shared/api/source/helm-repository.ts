@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { defineKind, type OlderVersion } from '../definition.ts';
+import type { OlderVersion } from '../definition.ts';
 import {
   conditions,
   flag,
@@ -13,6 +13,7 @@ import {
   text,
 } from '../schema.ts';
 import { Artifact } from './artifact.ts';
+import { ageColumn, defineSource, formerStatus, readyColumns } from './source-kind.ts';
 
 const accessFrom = z
   .object({
@@ -72,15 +73,7 @@ export type HelmRepository = z.infer<typeof HelmRepository>;
 
 const olderVersions: OlderVersion[] = [
   { name: 'v1beta2', added: [] },
-  {
-    name: 'v1beta1',
-    added: [
-      {
-        path: 'status.artifact.checksum',
-        schema: { type: 'string', description: 'Accepted for objects of this version; no longer written.' },
-      },
-    ],
-  },
+  { name: 'v1beta1', added: [formerStatus('status.artifact.checksum')] },
 ];
 
 /** Whether it is the address of a registry: an object that holds data and is not reconciled. */
@@ -88,25 +81,13 @@ export function isRegistry({ spec }: HelmRepository): boolean {
   return spec.type === 'oci';
 }
 
-export const helmRepositoryKind = defineKind({
-  group: 'source.toolkit.fluxcd.io',
+export const helmRepositoryKind = defineSource({
   kind: 'HelmRepository',
   plural: 'helmrepositories',
   singular: 'helmrepository',
   shortNames: ['helmrepo'],
-  categories: ['all', 'fluxcd', 'fluxcd-sources'],
-  version: 'v1',
   servedVersions: ['v1', 'v1beta2', 'v1beta1'],
   olderVersions,
   schema: HelmRepository,
-  printerColumns: [
-    { name: 'URL', type: 'string', jsonPath: '.spec.url' },
-    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
-    { name: 'Ready', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].status' },
-    { name: 'Status', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].message' },
-  ],
-  fieldManager: 'source-controller',
-  finalizer: 'finalizers.fluxcd.io',
-  hasStatus: true,
-  notBuilt: [],
+  printerColumns: [{ name: 'URL', type: 'string', jsonPath: '.spec.url' }, ageColumn, ...readyColumns],
 });

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { defineKind, type OlderVersion } from '../definition.ts';
+import type { OlderVersion } from '../definition.ts';
 import {
   conditions,
   flag,
@@ -13,6 +13,7 @@ import {
 } from '../schema.ts';
 import { Artifact } from './artifact.ts';
 import { ociVerification } from './oci-verification.ts';
+import { ageColumn, defineSource, formerStatus, readyColumns } from './source-kind.ts';
 
 const reference = z
   .object({
@@ -85,37 +86,15 @@ export const OCIRepository = kubeObject(spec, status).describe(
 );
 export type OCIRepository = z.infer<typeof OCIRepository>;
 
-const olderVersions: OlderVersion[] = [
-  {
-    name: 'v1beta2',
-    added: [
-      {
-        path: 'status.contentConfigChecksum',
-        schema: { type: 'string', description: 'Accepted for objects of this version; no longer written.' },
-      },
-    ],
-  },
-];
+const olderVersions: OlderVersion[] = [{ name: 'v1beta2', added: [formerStatus('status.contentConfigChecksum')] }];
 
-export const ociRepositoryKind = defineKind({
-  group: 'source.toolkit.fluxcd.io',
+export const ociRepositoryKind = defineSource({
   kind: 'OCIRepository',
   plural: 'ocirepositories',
   singular: 'ocirepository',
   shortNames: ['ocirepo'],
-  categories: ['all', 'fluxcd', 'fluxcd-sources'],
-  version: 'v1',
   servedVersions: ['v1', 'v1beta2'],
   olderVersions,
   schema: OCIRepository,
-  printerColumns: [
-    { name: 'URL', type: 'string', jsonPath: '.spec.url' },
-    { name: 'Ready', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].status' },
-    { name: 'Status', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].message' },
-    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
-  ],
-  fieldManager: 'source-controller',
-  finalizer: 'finalizers.fluxcd.io',
-  hasStatus: true,
-  notBuilt: [],
+  printerColumns: [{ name: 'URL', type: 'string', jsonPath: '.spec.url' }, ...readyColumns, ageColumn],
 });
