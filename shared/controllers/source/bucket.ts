@@ -5,7 +5,7 @@ import { parseDuration } from '../../api/duration.ts';
 import type { Artifact } from '../../api/source/artifact.ts';
 import type { Bucket } from '../../api/source/bucket.ts';
 import { StorageError } from '../../cloud/storage/object-storage.ts';
-import { type Controller, runSteps, type Step } from '../../reconcile/controller.ts';
+import type { Controller, Step } from '../../reconcile/controller.ts';
 import { RetryError } from '../../reconcile/errors.ts';
 import type { Outcome } from '../../reconcile/outcome.ts';
 import { bucketUrl } from '../../reconcile/repository-url.ts';
@@ -17,16 +17,15 @@ import { cachePrefix } from './cache.ts';
 import { askOnce, type Fetched, fetchOnce, type Question } from './fetch-once.ts';
 import {
   fetchFailed,
-  findArtifact,
   keepArtifact,
   looksForWord,
   outdated,
   recordArtifact,
+  runSource,
   type SourceWork,
   sourceTransients,
   storageFailed,
   stored,
-  tellStart,
 } from './source.ts';
 import { storeFile, withDirectory } from './stored-file.ts';
 import { TimeLimit } from './time-limit.ts';
@@ -51,20 +50,16 @@ interface Work extends SourceWork<Bucket> {
 export const bucketController: Controller<Bucket> = {
   kind: 'Bucket',
   transientConditions: sourceTransients,
-  async reconcile(context) {
+  reconcile(context) {
     const work: Work = { ...context, limit: new TimeLimit(context.signal) };
-    tellStart(work);
-    try {
-      return await runSteps(steps, work);
-    } finally {
+    return runSource(work, steps, () => {
       work.limit.stop();
       work.access?.close();
-    }
+    });
   },
 };
 
 const steps: Step<Work>[] = [
-  { name: 'look for the artifact', run: findArtifact },
   { name: 'list the bucket', run: list },
   { name: 'compare', run: compare },
   { name: 'fetch and store', run: fetchObjects },

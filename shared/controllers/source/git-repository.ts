@@ -4,7 +4,7 @@ import { parseDuration } from '../../api/duration.ts';
 import type { Artifact } from '../../api/source/artifact.ts';
 import type { GitRepository } from '../../api/source/git-repository.ts';
 import { GitError } from '../../git/errors.ts';
-import { type Controller, runSteps, type Step } from '../../reconcile/controller.ts';
+import type { Controller, Step } from '../../reconcile/controller.ts';
 import { findError } from '../../reconcile/errors.ts';
 import type { Outcome } from '../../reconcile/outcome.ts';
 import { askOnce, type Fetched, fetchOnce, type Question } from './fetch-once.ts';
@@ -23,15 +23,14 @@ import { type GitWork, openRemote } from './git-work.ts';
 import {
   failed,
   fetchFailed,
-  findArtifact,
   keepArtifact,
   looksForWord,
   outdated,
   recordArtifact,
+  runSource,
   sourceTransients,
   storageFailed,
   stored,
-  tellStart,
 } from './source.ts';
 
 const Resolution = z.object({
@@ -48,20 +47,14 @@ const Resolution = z.object({
 export const gitRepositoryController: Controller<GitRepository> = {
   kind: 'GitRepository',
   transientConditions: [...sourceTransients, 'IncludeUnavailable'],
-  async reconcile(context) {
+  reconcile(context) {
     const work: GitWork = { ...context };
-    tellStart(work);
     forgetVerification(work);
-    try {
-      return await runSteps(steps, work);
-    } finally {
-      await work.remote?.close();
-    }
+    return runSource(work, steps, () => work.remote?.close());
   },
 };
 
 const steps: Step<GitWork>[] = [
-  { name: 'look for the artifact', run: findArtifact },
   { name: 'find the includes', run: findIncludes },
   { name: 'resolve the reference', run: resolve },
   { name: 'compare', run: compare },

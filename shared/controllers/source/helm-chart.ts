@@ -3,48 +3,36 @@ import type { HelmChart } from '../../api/source/helm-chart.ts';
 import { HelmRepository, isRegistry } from '../../api/source/helm-repository.ts';
 import { artifactKey } from '../../artifact/layout.ts';
 import { summaryOf } from '../../charts/chart-build.ts';
-import { type Controller, runSteps, type Step } from '../../reconcile/controller.ts';
+import type { Controller, Step } from '../../reconcile/controller.ts';
 import { findError } from '../../reconcile/errors.ts';
 import type { Outcome } from '../../reconcile/outcome.ts';
-import { conditionsOf } from '../../reconcile/subject.ts';
 import { chartFailed } from './helm-chart-failure.ts';
 import { type ChartWork, NotStored } from './helm-chart-work.ts';
 import {
   fetchFailed,
-  findArtifact,
+  forgetFailedVerification,
   keepArtifact,
   looksForWord,
   recordArtifact,
+  runSource,
   sourceTransients,
   storageFailed,
   stored,
-  tellStart,
 } from './source.ts';
 
 /** HelmChart: finds the chart in its source, and makes it an artifact: as it is, or packaged. */
 export const helmChartController: Controller<HelmChart> = {
   kind: 'HelmChart',
   transientConditions: sourceTransients,
-  async reconcile(context) {
-    const work: ChartWork = { ...context };
-    tellStart(work);
-    return runSteps(steps, work);
-  },
+  reconcile: context => runSource<ChartWork>({ ...context }, steps),
 };
 
 const steps: Step<ChartWork>[] = [
-  { name: 'look for the artifact', run: findArtifact },
   { name: 'forget a failed verification', run: forgetFailedVerification },
   { name: 'find the source', run: findSource },
   { name: 'make the chart', run: makeChart },
   { name: 'record', run: record },
 ];
-
-/** What failed to be verified is not said until it was verified again. */
-async function forgetFailedVerification(work: ChartWork): Promise<undefined> {
-  const before = conditionsOf(work.object).find(({ type }) => type === 'SourceVerified');
-  if (before?.status === 'False') work.condition('SourceVerified', null);
-}
 
 const plurals = { HelmRepository: 'helmrepositories', GitRepository: 'gitrepositories', Bucket: 'buckets' };
 

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type HelmRepository, isRegistry } from '../../api/source/helm-repository.ts';
 import { ChartError } from '../../charts/errors.ts';
 import { NetworkError } from '../../network/errors.ts';
-import { type Controller, runSteps, type Step } from '../../reconcile/controller.ts';
+import type { Controller, Step } from '../../reconcile/controller.ts';
 import { findError, messageOfError, ReconcileError, RetryError } from '../../reconcile/errors.ts';
 import type { Outcome } from '../../reconcile/outcome.ts';
 import { askOnce, Fetched, type Question } from './fetch-once.ts';
@@ -11,16 +11,15 @@ import { indexPrefix } from './helm-index.ts';
 import {
   type Failure,
   fetchFailed,
-  findArtifact,
   keepArtifact,
   looksForWord,
   outdated,
   recordArtifact,
+  runSource,
   type SourceWork,
   sourceTransients,
   storageFailed,
   stored,
-  tellStart,
 } from './source.ts';
 import { storeFile, withDirectory } from './stored-file.ts';
 
@@ -45,20 +44,13 @@ export const helmRepositoryController: Controller<HelmRepository> = {
   transientConditions: sourceTransients,
   holdsData: isRegistry,
   async reconcile(context) {
-    const work: Work = { ...context };
-    tellStart(work);
-    try {
-      const outcome = await runSteps(steps, work);
-      const isDone = outcome.type === 'done' && work.object.spec.interval === undefined;
-      return isDone ? { ...outcome, afterMs: defaultIntervalMs } : outcome;
-    } finally {
-      work.access?.close();
-    }
+    const outcome = await runSource<Work>({ ...context }, steps, work => work.access?.close());
+    const isDone = outcome.type === 'done' && context.object.spec.interval === undefined;
+    return isDone ? { ...outcome, afterMs: defaultIntervalMs } : outcome;
   },
 };
 
 const steps: Step<Work>[] = [
-  { name: 'look for the artifact', run: findArtifact },
   { name: 'read the credentials', run: openAccess },
   { name: 'fetch the index', run: fetchIndex },
   { name: 'record', run: record },

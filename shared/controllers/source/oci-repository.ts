@@ -4,7 +4,7 @@ import type { Artifact } from '../../api/source/artifact.ts';
 import type { OCIRepository } from '../../api/source/oci-repository.ts';
 import { Descriptor } from '../../oci/descriptor.ts';
 import { OciError } from '../../oci/errors.ts';
-import { type Controller, runSteps, type Step } from '../../reconcile/controller.ts';
+import type { Controller, Step } from '../../reconcile/controller.ts';
 import { findError } from '../../reconcile/errors.ts';
 import type { Outcome } from '../../reconcile/outcome.ts';
 import { askOnce, type Fetched, fetchOnce, type Question } from './fetch-once.ts';
@@ -12,19 +12,19 @@ import { type OciAccess, openOci } from './oci-access.ts';
 import { ociFailure } from './oci-failure.ts';
 import { OciStoreFailed, pullLayer } from './oci-layer.ts';
 import { type ResolvedOci, resolveOci } from './oci-reference.ts';
-import { forgetFailedVerification, verifyArtifact } from './oci-verify.ts';
+import { verifyArtifact } from './oci-verify.ts';
 import {
   fetchFailed,
-  findArtifact,
+  forgetFailedVerification,
   keepArtifact,
   looksForWord,
   outdated,
   recordArtifact,
+  runSource,
   type SourceWork,
   sourceTransients,
   storageFailed,
   stored,
-  tellStart,
 } from './source.ts';
 
 /** What the steps of one reconcile find out. */
@@ -40,19 +40,10 @@ export interface OciWork extends SourceWork<OCIRepository> {
 export const ociRepositoryController: Controller<OCIRepository> = {
   kind: 'OCIRepository',
   transientConditions: sourceTransients,
-  async reconcile(context) {
-    const work: OciWork = { ...context };
-    tellStart(work);
-    try {
-      return await runSteps(steps, work);
-    } finally {
-      work.access?.close();
-    }
-  },
+  reconcile: context => runSource<OciWork>({ ...context }, steps, work => work.access?.close()),
 };
 
 const steps: Step<OciWork>[] = [
-  { name: 'look for the artifact', run: findArtifact },
   { name: 'forget what was not verified', run: forgetFailedVerification },
   { name: 'open the repository', run: open },
   { name: 'resolve the reference', run: resolve },

@@ -8,12 +8,6 @@ import { readSecret } from './secret.ts';
 
 const condition = 'SourceVerified';
 
-/** Step: what failed to be verified is verified again, and not said until it was; a success still tells of the last digest. */
-export async function forgetFailedVerification(work: OciWork): Promise<undefined> {
-  const before = conditionsOf(work.object).find(({ type }) => type === condition);
-  if (before?.status === 'False') work.condition(condition, null);
-}
-
 /**
  * Step: the signature that spec.verify asks for. As Flux: of a new digest, for a new generation of the object, and when the
  * last try failed; otherwise what was said before still holds.

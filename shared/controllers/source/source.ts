@@ -11,9 +11,10 @@ import {
   fileOfRevision,
 } from '../../artifact/layout.ts';
 import type { Ports } from '../../ports/ports.ts';
-import type { Context } from '../../reconcile/controller.ts';
+import { type Context, runSteps, type Step } from '../../reconcile/controller.ts';
 import { findError, messageOfError } from '../../reconcile/errors.ts';
 import type { Outcome } from '../../reconcile/outcome.ts';
+import { conditionsOf } from '../../reconcile/subject.ts';
 import { rfc3339 } from '../../reconcile/summarize.ts';
 import { artifactSecret } from './artifact-secret.ts';
 import { SharedFailure } from './fetch-once-record.ts';
@@ -33,8 +34,25 @@ export interface SourceWork<T extends SourceObject = SourceObject> extends Conte
 /** Conditions that hold only while a reconcile says so; of every source's controller. */
 export const sourceTransients = ['FetchFailed', 'StorageOperationFailed', 'ArtifactOutdated', 'BuildFailed'] as const;
 
+/**
+ * Runs the steps of a source's reconcile, from the look for its last artifact on. `close` ends what they opened, however
+ * they end.
+ */
+export async function runSource<Work extends SourceWork>(
+  work: Work,
+  steps: readonly Step<Work>[],
+  close: (work: Work) => unknown = () => undefined,
+): Promise<Outcome> {
+  tellStart(work);
+  try {
+    return await runSteps([{ name: 'look for the artifact', run: findArtifact }, ...steps], work);
+  } finally {
+    await close(work);
+  }
+}
+
 /** Says what is being done, for an object that is new or changed, and for one that is looked at again. */
-export function tellStart(work: SourceWork): void {
+function tellStart(work: SourceWork): void {
   const { observedGeneration } = work.object.status;
   const { generation = 0 } = work.object.metadata;
   work.stage(
@@ -44,8 +62,8 @@ export function tellStart(work: SourceWork): void {
   );
 }
 
-/** Step: an artifact that the store lost is none: it is made again, and said to be missing until then. */
-export async function findArtifact(work: SourceWork): Promise<undefined> {
+/** An artifact that the store lost is none: it is made again, and said to be missing until then. */
+async function findArtifact(work: SourceWork): Promise<undefined> {
   const { artifact } = work.object.status;
   if (!artifact) {
     work.stage('building artifact');
@@ -58,6 +76,12 @@ export async function findArtifact(work: SourceWork): Promise<undefined> {
   work.stage('building artifact: disappeared from storage');
   delete work.status.artifact;
   work.condition('ArtifactInStorage', null);
+}
+
+/** Step: what failed to be verified is verified again, and not said until it was; a success still tells of the last time. */
+export async function forgetFailedVerification(work: SourceWork): Promise<undefined> {
+  const before = conditionsOf(work.object).find(({ type }) => type === 'SourceVerified');
+  if (before?.status === 'False') work.condition('SourceVerified', null);
 }
 
 /**
