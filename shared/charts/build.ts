@@ -94,12 +94,12 @@ async function directoryMetadata(root: string, place: string): Promise<ChartMeta
     const content = await readSmallFile(root, `${place}/${name}`);
     if (content) files.set(name, content);
   }
-  return metadataOf(files);
+  return metadataOf(files, `/${place}`);
 }
 
 async function archiveMetadata(root: string, place: string): Promise<ChartMetadata> {
   const archive = await readSmallFile(root, place);
-  return metadataOf(await readChartArchive(archive ?? Buffer.alloc(0), isMetadata));
+  return metadataOf(await readChartArchive(archive ?? Buffer.alloc(0), isMetadata), `/${place}`);
 }
 
 /**

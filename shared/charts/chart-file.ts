@@ -27,12 +27,14 @@ export interface ChartMetadata {
 export type ChartFiles = Map<string, Buffer>;
 
 /**
- * The metadata of a chart, checked as Helm does: `Chart.yaml`, and what `requirements.yaml` of older charts adds.
- * Throws ChartError InvalidChart.
+ * The metadata of a chart, checked as Helm does: `Chart.yaml`, and what `requirements.yaml` of older charts adds. `where`: the
+ * chart's path in its source, for the message. Throws ChartError InvalidChart.
  */
-export function metadataOf(files: ChartFiles): ChartMetadata {
+export function metadataOf(files: ChartFiles, where?: string): ChartMetadata {
   const chartFile = files.get(chartFileName);
-  if (!chartFile) throw new ChartError('InvalidChart', `no '${chartFileName}' found: this is not a Helm chart`);
+  const inside = where === undefined ? '' : ` in '${where}'`;
+  if (!chartFile)
+    throw new ChartError('InvalidChart', `no '${chartFileName}' found${inside}: this is not a Helm chart`);
   const chart = parseMapping(chartFile.toString('utf8'), chartFileName, 'InvalidChart');
   const requirements = files.get('requirements.yaml');
   const dependencies = requirements

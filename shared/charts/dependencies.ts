@@ -81,7 +81,7 @@ async function bundledCharts(files: ChartFiles): Promise<Bundled[]> {
       folders.set(name, folder.set(rest[0]!, content));
     }
   }
-  return [...folders.values()].map(metadataOf);
+  return [...folders.values()].map(files => metadataOf(files));
 }
 
 function isMetadata(path: string): boolean {
