@@ -1,12 +1,12 @@
 import middy from '@middy/core';
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { ports } from '#ports';
-import { bucketController } from '../../shared/controllers/source/bucket.ts';
+import { bucketController } from '../../shared/controllers/source/bucket/bucket.ts';
 import { artifactGeneratorController } from '../../shared/controllers/source/generator/artifact-generator.ts';
-import { gitRepositoryController } from '../../shared/controllers/source/git-repository.ts';
-import { helmChartController } from '../../shared/controllers/source/helm-chart.ts';
-import { helmRepositoryController } from '../../shared/controllers/source/helm-repository.ts';
-import { ociRepositoryController } from '../../shared/controllers/source/oci-repository.ts';
+import { gitRepositoryController } from '../../shared/controllers/source/git/git-repository.ts';
+import { helmChartController } from '../../shared/controllers/source/helm/helm-chart.ts';
+import { helmRepositoryController } from '../../shared/controllers/source/helm/helm-repository.ts';
+import { ociRepositoryController } from '../../shared/controllers/source/oci/oci-repository.ts';
 import { work } from '../../shared/reconcile/worker.ts';
 import { config } from './config.ts';
 

@@ -4,7 +4,7 @@ import { answerError, jsonOf } from './answers.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import { OciError } from './errors.ts';
 import { askRealm, checkRealm, type RealmOwner } from './realm.ts';
-import type { RegistryCredentials } from './registry.ts';
+import type { RegistryCredentials } from './registry-types.ts';
 
 /** A token server's answer. */
 const Token = z.object({

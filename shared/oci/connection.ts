@@ -4,7 +4,7 @@ import { answerError } from './answers.ts';
 import { Authorization } from './authorization.ts';
 import { OciError, ociError } from './errors.ts';
 import type { RepositoryName } from './reference.ts';
-import type { RegistryCredentials, RegistryOptions } from './registry.ts';
+import type { RegistryCredentials, RegistryOptions } from './registry-types.ts';
 import { isPassing, longestWaitMs, retryAfterMs, tries, waitForTry } from './retry.ts';
 
 export interface RegistryRequest {

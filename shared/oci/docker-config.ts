@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { OciError } from './errors.ts';
-import type { RegistryCredentials } from './registry.ts';
+import type { RegistryCredentials } from './registry-types.ts';
 
 const Login = z.object({
   username: z.string().nullish(),

@@ -6,7 +6,7 @@ import { type Descriptor, digestPattern, isIndexType, Manifest, manifestTypes } 
 import { DigestCheck, sha256 } from './digest.ts';
 import { OciError, ociError } from './errors.ts';
 import { checkReference, isDigest } from './reference.ts';
-import type { FetchedManifest } from './registry.ts';
+import type { FetchedManifest } from './registry-types.ts';
 
 /** What registries are asked to hold at most (OCI distribution specification, "Pushing Manifests"). */
 export const maxManifest = 4 * 2 ** 20;

@@ -1,44 +1,18 @@
 import type { Readable } from 'node:stream';
-import { type HttpClient, readAll } from '../network/http.ts';
+import { readAll } from '../network/http.ts';
 import { openBlob } from './blob.ts';
 import { Connection } from './connection.ts';
-import type { Descriptor, Manifest } from './descriptor.ts';
+import type { Descriptor } from './descriptor.ts';
 import { OciError } from './errors.ts';
 import { fetchManifest, resolveManifest } from './manifest.ts';
 import { parseRepository } from './reference.ts';
 import { listReferrers } from './referrers.ts';
+import type { FetchedManifest, RegistryOptions } from './registry-types.ts';
 import { listTags } from './tags.ts';
 
 export type { Descriptor, Manifest } from './descriptor.ts';
 export { OciError, type OciErrorCode } from './errors.ts';
-
-/** Who we are to a registry. */
-export type RegistryCredentials =
-  | { username: string; password: string }
-  /** A refresh token, exchanged for tokens of the repository. */
-  | { identityToken: string }
-  /** Sent as it is. */
-  | { bearerToken: string };
-
-export interface RegistryOptions {
-  /** `oci://host/repository` or `host/repository`; as with Docker, one without a host is of Docker Hub. */
-  url: string;
-  /** Anonymous when absent. */
-  credentials?: RegistryCredentials | undefined;
-  http: HttpClient;
-  /** Plain http will do, if the registry has no https. */
-  insecure?: boolean | undefined;
-  /** Ends waits between tries; that of `http`. */
-  signal?: AbortSignal | undefined;
-}
-
-/** A manifest as the registry keeps it. */
-export interface FetchedManifest {
-  descriptor: Descriptor;
-  manifest: Manifest;
-  /** What the digest is of. */
-  bytes: Buffer;
-}
+export type { FetchedManifest, RegistryCredentials, RegistryOptions } from './registry-types.ts';
 
 /**
  * One repository of a registry, read only. A `reference` is a tag or a digest. Digests and sizes are verified in any case.

@@ -9,7 +9,7 @@ import { receiveHook } from '../../shared/controllers/notification/hook/receive.
 import { messageHandlers } from '../../shared/controllers/notification/message-handlers.ts';
 import { receiverController } from '../../shared/controllers/notification/receiver.ts';
 import { alertController, providerController } from '../../shared/controllers/notification/static-kinds.ts';
-import { gitRepositoryController } from '../../shared/controllers/source/git-repository.ts';
+import { gitRepositoryController } from '../../shared/controllers/source/git/git-repository.ts';
 import { registeredClusters } from '../../shared/kube/registered.ts';
 import { localPorts } from '../../shared/local/local-ports.ts';
 import { systemClock } from '../../shared/ports/clock.ts';

@@ -24,8 +24,8 @@ import {
 } from '@azure/storage-blob';
 import { X509CertificateGenerator } from '@peculiar/x509';
 import { jwtVerify } from 'jose';
-import { bucketController } from '../../shared/controllers/source/bucket.ts';
-import { revisionOf } from '../../shared/controllers/source/bucket-index.ts';
+import { bucketController } from '../../shared/controllers/source/bucket/bucket.ts';
+import { revisionOf } from '../../shared/controllers/source/bucket/etag-index.ts';
 import {
   conditionText,
   type SourceWorld,

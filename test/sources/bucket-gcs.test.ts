@@ -9,8 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { importSPKI, jwtVerify } from 'jose';
-import { bucketController } from '../../shared/controllers/source/bucket.ts';
-import { revisionOf } from '../../shared/controllers/source/bucket-index.ts';
+import { bucketController } from '../../shared/controllers/source/bucket/bucket.ts';
+import { revisionOf } from '../../shared/controllers/source/bucket/etag-index.ts';
 import {
   conditionText,
   type SourceWorld,

@@ -12,7 +12,7 @@ import { after, before, test } from 'node:test';
 import tls from 'node:tls';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob';
-import { bucketController } from '../../shared/controllers/source/bucket.ts';
+import { bucketController } from '../../shared/controllers/source/bucket/bucket.ts';
 import {
   conditionText,
   type SourceWorld,

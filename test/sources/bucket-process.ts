@@ -1,6 +1,6 @@
 /** Reconciles one Bucket twice in a process of its own, so that its memory can be told from the storage's: endpoint as argument. */
 import { once } from 'node:events';
-import { bucketController } from '../../shared/controllers/source/bucket.ts';
+import { bucketController } from '../../shared/controllers/source/bucket/bucket.ts';
 import { bucketName } from '../../shared/controllers/source/testing/s3-server.ts';
 import { conditionText, startSourceWorld } from '../../shared/controllers/source/testing/source-world.ts';
 

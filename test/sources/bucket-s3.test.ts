@@ -14,8 +14,8 @@ import {
   S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { bucketController } from '../../shared/controllers/source/bucket.ts';
-import { revisionOf } from '../../shared/controllers/source/bucket-index.ts';
+import { bucketController } from '../../shared/controllers/source/bucket/bucket.ts';
+import { revisionOf } from '../../shared/controllers/source/bucket/etag-index.ts';
 import {
   conditionText,
   type SourceWorld,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { KubeObject } from '../../shared/api/object.ts';
 import { fetchArtifact } from '../../shared/artifact/layout.ts';
-import { ociRepositoryController } from '../../shared/controllers/source/oci-repository.ts';
+import { ociRepositoryController } from '../../shared/controllers/source/oci/oci-repository.ts';
 import { messageOf, workItem } from '../../shared/reconcile/work-item.ts';
 import { work } from '../../shared/reconcile/worker.ts';
 import { type Installed, startInstalled } from '../fixtures/installed.ts';

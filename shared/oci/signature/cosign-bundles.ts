@@ -2,7 +2,7 @@ import type { Descriptor } from '../descriptor.ts';
 import { OciError } from '../errors.ts';
 import { signatureLimit } from './cosign-legacy.ts';
 import type { FoundSignature } from './cosign-signature.ts';
-import type { SignatureRegistry } from './verify.ts';
+import type { SignatureRegistry } from './request.ts';
 
 const bundleType = 'application/vnd.dev.sigstore.bundle';
 /** What a referrer is said to be when whoever listed it did not look at its layers. */

@@ -1,5 +1,5 @@
 import { SignatureError } from './errors.ts';
-import type { OidcIdentity } from './verify.ts';
+import type { OidcIdentity } from './request.ts';
 
 /** Whom a certificate names: the issuer that signed them in, and as whom. */
 export interface CertificateIdentity {

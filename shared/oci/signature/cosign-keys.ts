@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { SignatureError } from './errors.ts';
-import type { SecretFile } from './verify.ts';
+import type { SecretFile } from './request.ts';
 
 /** A public key whose signatures are accepted. */
 export interface CosignKey {

@@ -5,7 +5,7 @@ import type { Descriptor } from '../descriptor.ts';
 import { OciError } from '../errors.ts';
 import { logEntry } from './cosign-rekor.ts';
 import type { CosignSignature, FoundSignature } from './cosign-signature.ts';
-import type { SignatureRegistry } from './verify.ts';
+import type { SignatureRegistry } from './request.ts';
 
 const annotations = {
   signature: 'dev.cosignproject.cosign/signature',

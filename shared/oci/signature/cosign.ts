@@ -7,7 +7,7 @@ import { legacySignatures } from './cosign-legacy.ts';
 import type { CosignSignature, FoundSignature } from './cosign-signature.ts';
 import { publicTrust, trustOf } from './cosign-trust.ts';
 import { SignatureError } from './errors.ts';
-import type { SignatureRequest, VerifiedSignature } from './verify.ts';
+import type { SignatureRequest, VerifiedSignature } from './request.ts';
 
 /** Whose signatures are accepted. */
 type Trust = { keys: CosignKey[] } | { keyless: KeylessTrust };

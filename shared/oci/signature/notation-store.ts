@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { SignatureError } from './errors.ts';
-import type { SecretFile } from './verify.ts';
+import type { SecretFile } from './request.ts';
 
 /**
  * The certificate that a file of the Secret holds, in PEM or DER; of a PEM bundle the first, as in Flux: to trust the others,

@@ -4,7 +4,7 @@ import { SignatureError } from './errors.ts';
 import { type NotationTrust, type Outcome, verifyEnvelope } from './notation-check.ts';
 import type { Envelope } from './notation-envelope.ts';
 import { parseTrustPolicy, policyFile, statementFor } from './notation-policy.ts';
-import type { SecretFile, SignatureRequest, VerifiedSignature } from './verify.ts';
+import type { SecretFile, SignatureRequest, VerifiedSignature } from './request.ts';
 
 const signatureType = 'application/vnd.cncf.notary.signature';
 /** As in Flux: of an artifact with more signatures, these many are tried. */

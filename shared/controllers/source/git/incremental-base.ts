@@ -1,0 +1,174 @@
+import { createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip, createGzip } from 'node:zlib';
+import tar from 'tar-stream';
+import * as z from 'zod';
+import { artifactKey } from '../../../artifact/layout.ts';
+import { GitBase } from '../../../git/incremental.ts';
+import type { Snapshot } from '../../../git/remote.ts';
+import { messageOfError } from '../../../reconcile/errors.ts';
+import { cachePrefix } from '../cache.ts';
+import { fingerprint, type Question } from '../fetch-once.ts';
+import type { Asker } from '../fetch-once-turn.ts';
+import { withDirectory } from '../stored-file.ts';
+
+/** A commit that the server sent in less than this is fetched whole the next time, too: reading a base would cost more. */
+const worthwhileBytes = 2 * 2 ** 20;
+/** Objects are unpacked into /tmp: a larger base would not fit beside what is made of it. */
+const mostBytes = 768 * 2 ** 20;
+const mostObjects = 300_000;
+
+/** What a base begins with, as one line of JSON; then its trees and small files, each as Git names them. */
+const Head = z.object({
+  version: z.literal(1),
+  /** The commit. */
+  commit: z.string(),
+  /** The artifact that was made of it, which has the contents of its files. */
+  digest: z.string(),
+});
+
+/** By which URL, credentials and rules the artifact was made: only who has the same may build upon it. */
+export type Origin = Omit<Question, 'revision'>;
+
+async function keyOf(work: Asker, { kind, url, shape = {}, credentials }: Origin): Promise<string> {
+  const id = await fingerprint(work, 'bases', { kind, url, shape, credentials });
+  return `${cachePrefix}bases/${id}.gz`;
+}
+
+/**
+ * What is kept of the last commit that was fetched, to be closed by the caller; undefined when there is none, when it is the
+ * commit that is wanted now (then it was lost for a reason), or when it is damaged, which the log tells.
+ */
+export async function openBase(work: Asker, origin: Origin, wanted: string): Promise<GitBase | undefined> {
+  let base: GitBase | undefined;
+  const streams: Readable[] = [];
+  try {
+    const found = await work.ports.store.get(await keyOf(work, origin));
+    if (!found) return undefined;
+    streams.push(found.body);
+    const gunzip = createGunzip();
+    found.body.once('error', error => gunzip.destroy(error));
+    const lines = new Records(found.body.pipe(gunzip));
+    const head = Head.parse(JSON.parse((await lines.line()) ?? ''));
+    if (head.commit === wanted) return undefined;
+    const artifact = await work.ports.store.get(artifactKey(head.digest));
+    if (!artifact) throw new Error('its artifact is gone');
+    streams.push(artifact.body);
+    base = await GitBase.open(head.commit);
+    await addSkeleton(base, lines);
+    await addFiles(base, artifact.body);
+    await base.finish();
+    return base;
+  } catch (error) {
+    base?.close();
+    work.log.info('what was kept of the last commit is of no use: fetching all of it', {
+      error: messageOfError(error),
+    });
+    return undefined;
+  } finally {
+    for (const stream of streams) stream.destroy();
+  }
+}
+
+async function addSkeleton(base: GitBase, records: Records): Promise<void> {
+  for (let line = await records.line(); line !== undefined; line = await records.line()) {
+    const [, type, digits] = /^(tree|blob) (\d{1,10})$/.exec(line) ?? [];
+    if (!digits) throw new Error('a line of it cannot be read');
+    const size = Number(digits);
+    await base.add(type as 'tree' | 'blob', size, [await records.bytes(size)]);
+  }
+}
+
+/** The files of an artifact, whatever their names. */
+async function addFiles(base: GitBase, archive: Readable): Promise<void> {
+  const unpack = tar.extract();
+  const fed = pipeline(archive, createGunzip(), unpack as unknown as NodeJS.WritableStream);
+  fed.catch(() => {});
+  let [objects, bytes] = [0, 0];
+  for await (const entry of unpack) {
+    const { type, size = 0 } = entry.header;
+    bytes += size;
+    if (++objects > mostObjects || bytes > mostBytes) throw new Error('it is too large to be unpacked');
+    if (type === 'file') await base.add('blob', size, entry as unknown as AsyncIterable<Buffer>);
+    else entry.resume();
+  }
+  await fed;
+}
+
+/**
+ * Keeps what the next fetch needs to be an incremental one: not for a small commit. `digest`: of the artifact, which is in the
+ * store. What goes wrong is told to the log alone: the fetch itself went well.
+ */
+export async function keepBase(work: Asker, origin: Origin, snapshot: Snapshot, digest: string): Promise<void> {
+  try {
+    await withDirectory(async dir => {
+      const file = join(dir, 'base.gz');
+      const head = { version: 1, commit: snapshot.commit.oid, digest } satisfies z.infer<typeof Head>;
+      await pipeline(Readable.from(recordsOf(head, snapshot)), createGzip(), createWriteStream(file));
+      await work.ports.store.put(await keyOf(work, origin), { file }, { contentType: 'application/gzip' });
+    });
+  } catch (error) {
+    work.log.warn('the next fetch will not be an incremental one', { error: messageOfError(error) });
+  }
+}
+
+/** Whether {@link keepBase} pays. `incremental`: this commit was fetched on a base itself, and is small for that. */
+export function worthKeeping(snapshot: Snapshot, incremental: boolean): boolean {
+  return incremental || snapshot.packBytes >= worthwhileBytes;
+}
+
+async function* recordsOf(head: z.infer<typeof Head>, snapshot: Snapshot): AsyncGenerator<Buffer> {
+  yield Buffer.from(`${JSON.stringify(head)}\n`);
+  for await (const { type, data } of snapshot.skeleton()) {
+    yield Buffer.from(`${type} ${data.length}\n`);
+    yield data;
+  }
+}
+
+/** Lines, and bytes that follow them. */
+class Records {
+  readonly #chunks: AsyncIterator<Buffer>;
+  #buffer: Buffer = Buffer.alloc(0);
+
+  constructor(source: Readable) {
+    this.#chunks = source[Symbol.asyncIterator]();
+  }
+
+  /** Without its end; undefined when there are no more. */
+  async line(): Promise<string | undefined> {
+    let end = this.#buffer.indexOf(10);
+    for (; end < 0; end = this.#buffer.indexOf(10)) {
+      if (this.#buffer.length > 1000) throw new Error('a line of it is too long');
+      if (!(await this.#more())) {
+        if (this.#buffer.length > 0) throw new Error('it is cut off');
+        return undefined;
+      }
+    }
+    const line = this.#buffer.toString('utf8', 0, end);
+    this.#buffer = this.#buffer.subarray(end + 1);
+    return line;
+  }
+
+  async bytes(count: number): Promise<Buffer> {
+    const parts = [this.#buffer];
+    let length = this.#buffer.length;
+    while (length < count) {
+      const { value, done } = await this.#chunks.next();
+      if (done) throw new Error('it is cut off');
+      parts.push(value);
+      length += value.length;
+    }
+    const all = Buffer.concat(parts);
+    this.#buffer = all.subarray(count);
+    return all.subarray(0, count);
+  }
+
+  async #more(): Promise<boolean> {
+    const { value, done } = await this.#chunks.next();
+    if (done) return false;
+    this.#buffer = Buffer.concat([this.#buffer, value]);
+    return true;
+  }
+}

@@ -1,0 +1,109 @@
+import { keyString } from '../../../api/object.ts';
+import { ArtifactError } from '../../../artifact/errors.ts';
+import { type SourceFilter, sparseEntries, sparseTouches } from '../../../artifact/source-filter.ts';
+import type { GitBase } from '../../../git/incremental.ts';
+import { GitError, type Snapshot } from '../../../git/remote.ts';
+import { submoduleAccess } from '../../../git/submodule-url.ts';
+import { findError } from '../../../reconcile/errors.ts';
+import type { Fetched } from '../fetch-once.ts';
+import { storeTree, withDirectory } from '../stored-file.ts';
+import { IncludeError, withIncludes } from './include.ts';
+import { keepBase, type Origin, openBase, worthKeeping } from './incremental-base.ts';
+import { type FileTree, withSubmodules } from './submodules.ts';
+import { signedDetail } from './verify.ts';
+import { type GitWork, openRemote } from './work.ts';
+
+/** What was fetched could not be put into the store; the cause tells why. */
+export class NotStored extends Error {}
+
+/**
+ * Fetches the commit, with its submodules where the spec wants them, lays the includes into it, and stores what the ignore
+ * rules leave of all that. Throws GitError, IncludeError, ArtifactError NotFound for a directory of spec.sparseCheckout
+ * that is not there, or NotStored.
+ */
+export async function fetchTree(work: GitWork): Promise<Fetched> {
+  const origin = originOf(work);
+  const base = await openBase(work, origin, work.resolved?.oid ?? '');
+  if (!base) return fetchFrom(work, origin);
+  try {
+    return await fetchFrom(work, origin, base);
+  } catch (error) {
+    if (!blamesBase(error)) throw error;
+    const { message } = error as Error;
+    work.log.info('the difference to the last commit does not do: fetching all of it', { error: message });
+    return await fetchFrom(work, origin);
+  } finally {
+    base.close();
+  }
+}
+
+async function fetchFrom(work: GitWork, origin: Origin, base?: GitBase): Promise<Fetched> {
+  const { remote, resolved } = work;
+  if (!remote || !resolved) throw new Error('the reference is not resolved');
+  const snapshot = await remote.fetchCommit(resolved.oid, resolved.refName, base);
+  try {
+    work.log.info('fetched a commit', { packBytes: snapshot.packBytes, incremental: base !== undefined });
+    const fetched = await storeWhole(work, snapshot);
+    if (worthKeeping(snapshot, base !== undefined)) await keepBase(work, origin, snapshot, fetched.digest);
+    return fetched;
+  } finally {
+    await snapshot.dispose();
+  }
+}
+
+/** Whether it may help to fetch without the base: something was missing, or the server could not make the difference. */
+function blamesBase(error: unknown): boolean {
+  const code = findError(error, GitError)?.code;
+  return code === 'Corrupt' || code === 'ServerError' || code === 'NotGit';
+}
+
+/** Who may build upon the artifact of the last commit: what was laid into it from elsewhere is for this object alone. */
+function originOf({ object, access, key }: GitWork): Origin {
+  const { url, ignore, sparseCheckout, recurseSubmodules, include } = object.spec;
+  const owner = recurseSubmodules || include?.length ? { owner: keyString(key) } : {};
+  return { kind: 'git', url, credentials: access?.credentials ?? [], shape: { ignore, sparseCheckout, ...owner } };
+}
+
+async function storeWhole(work: GitWork, snapshot: Snapshot): Promise<Fetched> {
+  if (!work.object.spec.recurseSubmodules) return store(work, snapshot, snapshot);
+  const tree = await fetchSubmodules(work, snapshot);
+  try {
+    return await store(work, snapshot, tree);
+  } finally {
+    await tree.dispose();
+  }
+}
+
+function fetchSubmodules(work: GitWork, snapshot: Snapshot) {
+  const { url: own, sparseCheckout } = work.object.spec;
+  return withSubmodules(snapshot, {
+    url: own,
+    wanted: path => sparseTouches(path, sparseCheckout),
+    connect(address) {
+      const { url, auth } = submoduleAccess(address, own, work.access?.auth);
+      return openRemote(work, url, auth);
+    },
+  });
+}
+
+async function store(work: GitWork, snapshot: Snapshot, tree: FileTree): Promise<Fetched> {
+  const { spec } = work.object;
+  const { includes = [], ports, resolved } = work;
+  const detail = { message: snapshot.commit.message, ...(spec.verify ? signedDetail(snapshot) : {}) };
+  const put = async (from: FileTree, filter: SourceFilter): Promise<Fetched> => {
+    const archive = await storeTree(from, filter, ports.store, work.clock.now());
+    return { ...archive, revision: resolved?.revision ?? '', detail };
+  };
+  try {
+    if (includes.length === 0) return await put(tree, { specIgnore: spec.ignore, directories: spec.sparseCheckout });
+    return await withDirectory(async dir => {
+      // spec.sparseCheckout is about the repository, not about what is laid into it.
+      const base = { entries: () => sparseEntries(tree, spec.sparseCheckout) };
+      return put(await withIncludes(base, includes, ports.store, dir), { specIgnore: spec.ignore });
+    });
+  } catch (cause) {
+    // A directory of spec.sparseCheckout that is not there: the fault of what was fetched, not of the store.
+    if (findError(cause, IncludeError) || findError(cause, ArtifactError)?.code === 'NotFound') throw cause;
+    throw new NotStored('the artifact could not be stored', { cause });
+  }
+}
