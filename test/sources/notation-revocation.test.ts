@@ -1,46 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, describe, test } from 'node:test';
-import {
-  type CertificateOptions,
-  issue,
-  pushEnvelope,
-  type Signer,
-  type SignOptions,
-  signJws,
-} from '../../shared/oci/signature/testing/notary.ts';
-import {
-  attemptNotation,
-  certificateFile,
-  policy,
-  type StatementOptions,
-} from '../../shared/oci/signature/testing/notation-attempt.ts';
-import { type Authorities, startAuthorities } from '../programs/notation-authorities.ts';
+import { describe, test } from 'node:test';
+import { type CertificateOptions, issue, pushEnvelope, signJws } from '../../shared/oci/signature/testing/notary.ts';
+import { attemptNotation, certificateFile, policy } from '../../shared/oci/signature/testing/notation-attempt.ts';
 
-let authorities: Authorities;
-let root: Signer;
-let stranger: Signer;
-
-before(async () => {
-  [authorities, root, stranger] = await Promise.all([startAuthorities(), issue({ ca: true }), issue({ ca: true })]);
-});
-after(() => authorities.close());
-beforeEach(() => {
-  Object.assign(authorities, { asked: [], ocsp: undefined, crl: undefined, tsa: undefined });
-});
-
-const serialNumber = '00c0ffee';
-const signer = (options: CertificateOptions = {}) => issue({ serialNumber, ...options }, root);
-
-/** What verifying a signature by this signer comes to. */
-async function judged(by: Signer, statement: StatementOptions = {}, options: SignOptions = {}): Promise<string> {
-  const keys = [policy(statement), certificateFile(root.chain[0]!)];
-  return attemptNotation(
-    async (registry, artifact) => {
-      pushEnvelope(registry, artifact, await signJws(by, artifact, options));
-    },
-    { keys },
-  );
-}
+import { authorities, judged, root, serialNumber, signer, stranger } from './notation-judged.ts';
 
 describe('revocations', () => {
   const ocsp = () => `${authorities.url}/ocsp`;

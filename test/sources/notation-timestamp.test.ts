@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { after, before, beforeEach, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import {
-  type CertificateOptions,
   issue,
   pushEnvelope,
   type Signer,
@@ -16,33 +15,8 @@ import {
   policy,
   type StatementOptions,
 } from '../../shared/oci/signature/testing/notation-attempt.ts';
-import { type Authorities, startAuthorities } from '../programs/notation-authorities.ts';
 
-let authorities: Authorities;
-let root: Signer;
-let stranger: Signer;
-
-before(async () => {
-  [authorities, root, stranger] = await Promise.all([startAuthorities(), issue({ ca: true }), issue({ ca: true })]);
-});
-after(() => authorities.close());
-beforeEach(() => {
-  Object.assign(authorities, { asked: [], ocsp: undefined, crl: undefined, tsa: undefined });
-});
-
-const serialNumber = '00c0ffee';
-const signer = (options: CertificateOptions = {}) => issue({ serialNumber, ...options }, root);
-
-/** What verifying a signature by this signer comes to. */
-async function judged(by: Signer, statement: StatementOptions = {}, options: SignOptions = {}): Promise<string> {
-  const keys = [policy(statement), certificateFile(root.chain[0]!)];
-  return attemptNotation(
-    async (registry, artifact) => {
-      pushEnvelope(registry, artifact, await signJws(by, artifact, options));
-    },
-    { keys },
-  );
-}
+import { authorities, judged, root, signer, stranger } from './notation-judged.ts';
 
 describe('timestamps', () => {
   const stores = ['ca:apps', 'tsa:apps'];

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { before, test } from 'node:test';
-import { type Ask, attempt, pub, type Sign } from './testing/cosign-attempt.ts';
+import type { Sign } from './testing/attempt.ts';
+import { type Ask, attempt, pub } from './testing/cosign-attempt.ts';
 import {
   bundleKeyless,
   legacyByKey,

@@ -4,7 +4,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 import { after, before, beforeEach, test } from 'node:test';
-import { attempt, type Sign } from './testing/cosign-attempt.ts';
+import type { Sign } from './testing/attempt.ts';
+import { attempt } from './testing/cosign-attempt.ts';
 import { legacyKeyless, pushLegacy, simpleSigning } from './testing/cosign-signer.ts';
 import { type LogEntry, PrivateSigstore } from './testing/sigstore.ts';
 

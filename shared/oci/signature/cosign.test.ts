@@ -3,7 +3,8 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { test } from 'node:test';
 import type { Descriptor } from '../descriptor.ts';
 import { OciError } from '../errors.ts';
-import { type Ask, attempt, pub, type Sign } from './testing/cosign-attempt.ts';
+import type { Sign } from './testing/attempt.ts';
+import { type Ask, attempt, pub } from './testing/cosign-attempt.ts';
 import {
   bundleByKey,
   type LegacyLayer,

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import type { Descriptor } from '../descriptor.ts';
-import type { MemoryRegistry } from './testing/memory-registry.ts';
+import type { Sign } from './testing/attempt.ts';
 import { issue, pushEnvelope, type Signer, type SignOptions, signJws } from './testing/notary.ts';
 import {
   attemptNotation,
@@ -21,8 +20,6 @@ before(async () => {
   other = await issue({ ca: true, name: 'CN=other, O=example, ST=WA, C=US' });
   signer = await issue({}, root);
 });
-
-type Sign = (registry: MemoryRegistry, artifact: Descriptor) => Promise<void>;
 
 const trusting = (options: StatementOptions = {}): NotationAsk => ({
   keys: [policy(options), certificateFile(root.chain[0]!), certificateFile(other.chain[0]!, 'other.pem')],

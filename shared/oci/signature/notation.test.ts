@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { Tag } from 'cbor2';
-import type { Descriptor } from '../descriptor.ts';
-import { digestOf, type MemoryRegistry } from './testing/memory-registry.ts';
+import type { Sign } from './testing/attempt.ts';
+import { digestOf } from './testing/memory-registry.ts';
 import {
   issue,
   type KeyKind,
@@ -29,8 +29,6 @@ before(async () => {
   other = await issue({ ca: true, name: 'CN=other, O=example, ST=WA, C=US' });
   signer = await issue({}, root);
 });
-
-type Sign = (registry: MemoryRegistry, artifact: Descriptor) => Promise<void>;
 
 const trusting = (options: StatementOptions = {}): NotationAsk => ({
   keys: [policy(options), certificateFile(root.chain[0]!), certificateFile(other.chain[0]!, 'other.pem')],

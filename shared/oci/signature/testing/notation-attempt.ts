@@ -1,9 +1,6 @@
-import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { HttpClient } from '../../../network/http.ts';
-import type { Descriptor } from '../../descriptor.ts';
-import { type SecretFile, SignatureError, verifyOciSignature } from '../verify.ts';
-import { MemoryRegistry } from './memory-registry.ts';
+import type { SecretFile } from '../request.ts';
+import { attemptVerification, type Sign } from './attempt.ts';
 
 export interface StatementOptions {
   level?: string;
@@ -46,29 +43,6 @@ export interface NotationAsk {
 }
 
 /** What verifying an artifact comes to, once `sign` has signed it or failed to: who signed, or the error. */
-export async function attemptNotation(
-  sign: (registry: MemoryRegistry, artifact: Descriptor) => void | Promise<void>,
-  { keys, now }: NotationAsk,
-): Promise<string> {
-  const registry = new MemoryRegistry();
-  const descriptor = registry.artifact('the artifact', '6.5.4');
-  await sign(registry, descriptor);
-  const http = new HttpClient();
-  try {
-    const { result, message } = await verifyOciSignature({
-      registry,
-      descriptor,
-      reference: `${registry.name}@${descriptor.digest}`,
-      provider: 'notation',
-      ...(keys ? { keys, keysFrom: 'apps/notation' } : {}),
-      http,
-      clock: { now: () => now ?? Date.now() },
-    });
-    return `${result}: ${message}`;
-  } catch (error) {
-    assert.ok(error instanceof SignatureError, String(error));
-    return `${error.code}: ${error.message}`;
-  } finally {
-    http.close();
-  }
+export function attemptNotation(sign: Sign, { keys, now }: NotationAsk): Promise<string> {
+  return attemptVerification(sign, { provider: 'notation', keys }, now);
 }
