@@ -10,6 +10,9 @@ import { type SourceFilter, sourceEntries } from '../../artifact/source-filter.t
 import type { Store } from '../../ports/store.ts';
 import { graceMs } from './artifact-sweep.ts';
 
+/** What was fetched or made could not be put into the store; the cause tells why. */
+export class NotStored extends Error {}
+
 /** A file in the store. */
 export interface StoredFile {
   /** `sha256:<hex>`. */

@@ -1,5 +1,6 @@
 import { ApiError, type Cluster, ClusterUnreachable } from '../../../ports/cluster.ts';
 import type { Log, Ports } from '../../../ports/ports.ts';
+import { inParallel } from '../../../reconcile/in-parallel.ts';
 import { requestedAtAnnotation } from '../../../reconcile/record.ts';
 import { isReconciled, messageOf, workItem } from '../../../reconcile/work-item.ts';
 import { type Requested, ResourceFailed } from './resources.ts';
@@ -30,15 +31,11 @@ export async function requestReconcile(objects: Requested[], requesting: Request
   const requestedAt = new Date(now).toISOString();
   const failures: Failure[] = [];
   const present: Requested[] = [];
-  const waiting = [...objects];
-  const next = async (): Promise<void> => {
-    for (let object = waiting.shift(); object; object = waiting.shift()) {
-      const failure = await annotate(object, requestedAt, requesting);
-      if (failure) failures.push(failure);
-      if (!failure?.missing) present.push(object);
-    }
-  };
-  await Promise.all(Array.from({ length: concurrency }, next));
+  await inParallel(objects, concurrency, async object => {
+    const failure = await annotate(object, requestedAt, requesting);
+    if (failure) failures.push(failure);
+    if (!failure?.missing) present.push(object);
+  });
   const messages = present.filter(hasWorker).map(({ type, namespace, name }) => {
     const key = { cluster: cluster.name, kind: type.kind, namespace, name };
     return messageOf(workItem(key, { reason: 'webhook', trace, sentAt: now, requestedAt }));

@@ -11,6 +11,7 @@ import { foreignText } from '../../../network/errors.ts';
 import { readAll } from '../../../network/http.ts';
 import type { Log } from '../../../ports/ports.ts';
 import type { Store } from '../../../ports/store.ts';
+import { inParallel } from '../../../reconcile/in-parallel.ts';
 import { type BucketIndex, bucketLimits, failing, revisionOf } from './etag-index.ts';
 
 /** The last artifact, and what it was made of. */
@@ -76,22 +77,8 @@ export async function downloadObjects(request: DownloadRequest): Promise<Downloa
     files.push({ path, size: got.size, file });
     objects.push(got);
   };
-  await inParallel(index.files, take).catch(failing(`fetch from bucket '${bucketName}' failed`));
+  await inParallel(index.files, concurrency, take).catch(failing(`fetch from bucket '${bucketName}' failed`));
   return { files, objects, fetched };
-}
-
-/** Ends with the first failure, once what was under way has ended. */
-async function inParallel<T>(items: Iterable<T>, act: (item: T) => Promise<void>): Promise<void> {
-  const iterator = items[Symbol.iterator]();
-  let failure: { error: unknown } | undefined;
-  const worker = async () => {
-    for (let next = iterator.next(); !next.done && !failure; next = iterator.next())
-      await act(next.value).catch(error => {
-        failure ??= { error };
-      });
-  };
-  await Promise.all(Array.from({ length: concurrency }, worker));
-  if (failure) throw failure.error;
 }
 
 /** Undefined when the object is no more. Cut answers are asked for again. */

@@ -10,12 +10,13 @@ import { artifactKey, fetchArtifact } from '../../../artifact/layout.ts';
 import { jittered } from '../../../reconcile/backoff.ts';
 import { type Context, type Controller, runSteps, type Step } from '../../../reconcile/controller.ts';
 import { messageOfError, StalledError } from '../../../reconcile/errors.ts';
+import { inParallel } from '../../../reconcile/in-parallel.ts';
 import type { Outcome } from '../../../reconcile/outcome.ts';
 import { isSuspended, never } from '../../../reconcile/record.ts';
 import { describeArtifact } from '../source.ts';
 import { storeEntries, withDirectory } from '../stored-file.ts';
 import { assemble } from './copy.ts';
-import { deleteExternalArtifacts, inParallel, listOwn, writeExternalArtifact } from './external-artifacts.ts';
+import { deleteExternalArtifacts, listOwn, requestsAtOnce, writeExternalArtifact } from './external-artifacts.ts';
 import { type ArtifactRequest, artifactRequests } from './path-pattern.ts';
 import { type Tree, treeOf } from './tree.ts';
 
@@ -146,7 +147,7 @@ async function detectDrift(work: Work): Promise<Outcome | undefined> {
     inventory.some(({ name, digest }) => work.own?.get(name)?.status?.artifact?.digest !== digest);
   if (drifted) return undefined;
   let lost = false;
-  await inParallel(inventory, async ({ digest }) => {
+  await inParallel(inventory, requestsAtOnce, async ({ digest }) => {
     if (!(await ports.store.head(artifactKey(digest)))) lost = true;
   });
   if (lost) return undefined;
@@ -235,7 +236,7 @@ async function publish(work: Work, requests: ArtifactRequest[], made: Map<string
   const inventory: Reference[] = [];
   const changed: string[] = [];
   try {
-    await inParallel(requests, async ({ name, labels }) => {
+    await inParallel(requests, requestsAtOnce, async ({ name, labels }) => {
       const wanted = made.get(name);
       if (!wanted) throw new Error(`${name} was not built`);
       const artifact = await writeExternalArtifact(work, { name, labels, artifact: wanted }, work.own?.get(name));

@@ -7,10 +7,14 @@ import { externalArtifactKind } from '../../../api/source/external-artifact.ts';
 import { ApiError } from '../../../ports/cluster.ts';
 import type { Context } from '../../../reconcile/controller.ts';
 import { wakeDependents } from '../../../reconcile/dependents.ts';
+import { inParallel } from '../../../reconcile/in-parallel.ts';
 import { never, recordOf } from '../../../reconcile/record.ts';
 import { rfc3339 } from '../../../reconcile/summarize.ts';
 
 export const externalArtifactType = { apiVersion: apiVersionOf(externalArtifactKind), kind: externalArtifactKind.kind };
+
+/** Requests to a cluster or the store on behalf of one generator. */
+export const requestsAtOnce = 8;
 
 /** Names the generator of an ExternalArtifact by its uid; reserved. */
 export const generatorLabel = 'source.extensions.fluxcd.io/generator';
@@ -133,7 +137,7 @@ export async function deleteExternalArtifacts(
   { cluster, key, object, ports }: Context<ArtifactGenerator>,
   names: readonly string[],
 ): Promise<void> {
-  await inParallel(names, async name => {
+  await inParallel(names, requestsAtOnce, async name => {
     const found = await cluster.get<KubeObject>(externalArtifactType, key.namespace, name);
     if (found && found.metadata.labels?.[generatorLabel] === object.metadata.uid) {
       const uid = found.metadata.uid;
@@ -144,15 +148,4 @@ export async function deleteExternalArtifacts(
     }
     await ports.index.removeObject({ ...key, kind: externalArtifactKind.kind, name });
   });
-}
-
-const atOnce = 8;
-
-/** Runs `act` on each item, several at a time. Throws the first failure. */
-export async function inParallel<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
-  const waiting = items.values();
-  const next = async () => {
-    for (const item of waiting) await act(item);
-  };
-  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, next));
 }

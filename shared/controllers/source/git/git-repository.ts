@@ -20,10 +20,11 @@ import {
   storageFailed,
   stored,
 } from '../source.ts';
+import { NotStored } from '../stored-file.ts';
 import { fetchFailure } from './failure.ts';
 import { findIncludes, IncludeError, includesChanged } from './include.ts';
 import { gitAccess } from './provider.ts';
-import { fetchTree, NotStored } from './tree.ts';
+import { fetchTree } from './tree.ts';
 import { forgetVerification, requiresVerification, type SignedObjects, signedObjects, verifySource } from './verify.ts';
 import { type GitWork, openRemote } from './work.ts';
 

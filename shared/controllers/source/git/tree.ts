@@ -6,15 +6,12 @@ import { GitError, type Snapshot } from '../../../git/remote.ts';
 import { submoduleAccess } from '../../../git/submodule-url.ts';
 import { findError } from '../../../reconcile/errors.ts';
 import type { Fetched } from '../fetch-once.ts';
-import { storeTree, withDirectory } from '../stored-file.ts';
+import { NotStored, storeTree, withDirectory } from '../stored-file.ts';
 import { IncludeError, withIncludes } from './include.ts';
 import { keepBase, type Origin, openBase, worthKeeping } from './incremental-base.ts';
 import { type FileTree, withSubmodules } from './submodules.ts';
 import { signedDetail } from './verify.ts';
 import { type GitWork, openRemote } from './work.ts';
-
-/** What was fetched could not be put into the store; the cause tells why. */
-export class NotStored extends Error {}
 
 /**
  * Fetches the commit, with its submodules where the spec wants them, lays the includes into it, and stores what the ignore

@@ -4,8 +4,8 @@ import { fetchArtifact } from '../../../artifact/layout.ts';
 import { buildLocalChart, findLocalChart } from '../../../charts/build.ts';
 import { needsPackaging } from '../../../charts/chart-build.ts';
 import { RetryError } from '../../../reconcile/errors.ts';
-import { storeFile, withDirectory } from '../stored-file.ts';
-import { type ChartSource, type ChartWork, lastBuild, type Made, NotStored, optionsOf } from './chart-work.ts';
+import { NotStored, storeFile, withDirectory } from '../stored-file.ts';
+import { type ChartSource, type ChartWork, lastBuild, type Made, optionsOf } from './chart-work.ts';
 import { DependencyRepositories } from './dependency.ts';
 
 /** How much of a source's revision goes into a version: enough to tell revisions apart, and labels stay short. */

@@ -9,10 +9,10 @@ import { findError } from '../../../reconcile/errors.ts';
 import { conditionsOf } from '../../../reconcile/subject.ts';
 import { type Fetched, fetchOnce } from '../fetch-once.ts';
 import { secretFiles } from '../oci/access.ts';
-import { storeFile, withDirectory } from '../stored-file.ts';
+import { NotStored, storeFile, withDirectory } from '../stored-file.ts';
 import { type HelmAccess, openHelmAccess } from './access.ts';
 import { chartFailure, inLookup } from './chart-failure.ts';
-import { type ChartSource, type ChartWork, lastBuild, type Made, NotStored, optionsOf } from './chart-work.ts';
+import { type ChartSource, type ChartWork, lastBuild, type Made, optionsOf } from './chart-work.ts';
 import { chartsOfRegistry, type RegistryChart } from './registry.ts';
 import { chartsOfArtifact, type IndexedChart } from './repository-index.ts';
 

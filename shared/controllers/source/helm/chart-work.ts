@@ -27,9 +27,6 @@ export interface Made {
   fetched?: Fetched;
 }
 
-/** What was made could not be put into the store; the cause tells why. */
-export class NotStored extends Error {}
-
 /** How the chart is to be made. `revision`: of the source, when every one of them shall be a version of its own. */
 export function optionsOf({ spec, metadata }: HelmChart, revision = ''): BuildOptions {
   const { valuesFiles, ignoreMissingValuesFiles } = spec;

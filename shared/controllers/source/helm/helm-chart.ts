@@ -17,8 +17,9 @@ import {
   storageFailed,
   stored,
 } from '../source.ts';
+import { NotStored } from '../stored-file.ts';
 import { chartFailed } from './chart-failure.ts';
-import { type ChartWork, NotStored } from './chart-work.ts';
+import type { ChartWork } from './chart-work.ts';
 
 /** HelmChart: finds the chart in its source, and makes it an artifact: as it is, or packaged. */
 export const helmChartController: Controller<HelmChart> = {

@@ -19,7 +19,7 @@ import {
   storageFailed,
   stored,
 } from '../source.ts';
-import { storeFile, withDirectory } from '../stored-file.ts';
+import { NotStored, storeFile, withDirectory } from '../stored-file.ts';
 import { type HelmAccess, openHelmAccess } from './access.ts';
 import { indexPrefix } from './repository-index.ts';
 
@@ -28,9 +28,6 @@ interface Work extends SourceWork<HelmRepository> {
   access?: HelmAccess;
   fetched?: Fetched;
 }
-
-/** What was fetched could not be put into the store; the cause tells why. */
-class NotStored extends Error {}
 
 /** Flux's interval for an object that names none. */
 const defaultIntervalMs = 60_000;
