@@ -63,8 +63,9 @@ function isStructured(result: unknown): result is APIGatewayProxyStructuredResul
 }
 
 /**
- * The URL of the artifact function, which streams: 502 when it fails before it has begun. An answer that is shorter than its
- * head promised, because the function failed in the middle, is cut off and not ended.
+ * The URL of the artifact function, which streams: 502 when it fails before it has begun, or when the emulator gives nothing of
+ * what it had begun. An answer that is shorter than its head promised, because the function failed in the middle, is cut off
+ * and not ended.
  */
 export function startFunctionUrl(
   lambda: Pick<Lambda, 'stream'>,

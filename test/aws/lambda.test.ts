@@ -138,7 +138,7 @@ test('the HTTP API hands a request to the function and its answer back, within i
   assert.equal(errors.length, 2);
 });
 
-test('a function URL gives status, headers and bytes of a streamed answer, and cuts off what failed half-way', async () => {
+test('a function URL gives status, headers and bytes of a streamed answer, and never takes half of one for the whole', async () => {
   const file = lambda(
     'file',
     `export const handler = awslambda.streamifyResponse(async (event, response) => {
@@ -161,8 +161,21 @@ test('a function URL gives status, headers and bytes of a streamed answer, and c
   assert.deepEqual([...bytes.subarray(1_999_999, 2_000_001)], [0, 1]);
   assert.equal((await fetch(`${url.url}/whole`, { method: 'HEAD' })).headers.get('content-length'), '10');
   assert.equal((await fetch(`${url.url}/early`)).status, 502);
-  await assert.rejects(fetch(`${url.url}/middle`).then(answer => answer.arrayBuffer()));
+  // Of what a function wrote before it failed, the emulator gives either that or nothing, as its own threads happen to run.
+  const middle = await fetch(`${url.url}/middle`)
+    .then(answer => answer.arrayBuffer().then(() => answer.status))
+    .catch(() => 'cut off');
+  assert.ok(middle === 'cut off' || middle === 502, `never taken for the whole: ${middle}`);
   assert.equal((await fetch(`${url.url}/whole?size=8000000`)).status, 502, 'more than the emulator gives');
+});
+
+test('a function URL cuts off an answer that is shorter than its head promised', async () => {
+  const short = { status: 200, headers: { 'Content-Length': '10' }, cookies: [], body: Buffer.alloc(5) };
+  const url = await startFunctionUrl({ stream: () => Promise.resolve(short) });
+  open.push(url);
+  const answer = await fetch(url.url);
+  assert.equal(answer.status, 200);
+  await assert.rejects(answer.arrayBuffer());
 });
 
 test('a path that no URL parser would leave as it is reaches the function', async () => {
