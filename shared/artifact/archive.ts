@@ -3,6 +3,7 @@ import { open, rm } from 'node:fs/promises';
 import { ArtifactError } from './errors.ts';
 import { DeterministicGzip } from './gzip.ts';
 import { checkPath } from './paths.ts';
+import { type Segment, type SegmentFile, segmentEnds, segmentKey } from './segments.ts';
 import { padding, tarBlock, tarHeader } from './tar-header.ts';
 
 /** A file to be archived. Symlinks and submodules are left out, as Flux does: consumers refuse or drop links. */
@@ -11,6 +12,8 @@ export interface ArchiveEntry {
   path: string;
   mode: 'file' | 'executable' | 'symlink' | 'submodule';
   size: number;
+  /** Git's object id of the content, if it is known: who has the same has the same bytes. */
+  oid?: string;
   read(): Promise<Buffer>;
 }
 
@@ -19,6 +22,15 @@ export interface Archive {
   digest: string;
   /** Bytes of the file. */
   size: number;
+  /** What a later archive can take over from it: the files whose contents have object ids. */
+  segments: Segment[];
+}
+
+/** An archive that was made earlier. */
+export interface EarlierArchive {
+  find(key: string): Segment | undefined;
+  /** The compressed bytes of a segment, in pieces that are of use until the next one is asked for. */
+  pieces(segment: Segment): Iterable<Buffer>;
 }
 
 /** As Flux normalises them: executables keep the owner's x, nothing else of the repository's modes matters. */
@@ -32,60 +44,117 @@ const writeSize = 256 * 1024;
 /**
  * Writes a tar.gz whose bytes depend on nothing but the entries: each directory once, before its first file; times, owners
  * and modes fixed; a compressor that is the same everywhere (gzip.ts). Entries must come sorted, which is how a tree yields
- * them. One file is in memory at a time. Throws ArtifactError; a failed archive leaves no file.
+ * them. One file is in memory at a time. What has not changed since `earlier` is not read, but taken over as it is there; that
+ * makes no other bytes. Throws ArtifactError; a failed archive leaves no file.
  */
-export async function writeArchive(entries: AsyncIterable<ArchiveEntry>, file: string): Promise<Archive> {
+export async function writeArchive(
+  entries: AsyncIterable<ArchiveEntry>,
+  file: string,
+  earlier?: EarlierArchive,
+): Promise<Archive> {
   const sink = await FileSink.open(file);
   try {
-    const gzip = new DeterministicGzip(bytes => sink.add(bytes));
-    const directories = new DirectoryHeaders();
-    let before = '';
-    for await (const entry of entries) {
-      if (entry.mode === 'symlink' || entry.mode === 'submodule') continue;
-      checkPath(entry.path);
-      if (before !== '' && Buffer.compare(Buffer.from(before), Buffer.from(entry.path)) >= 0)
-        throw new ArtifactError('WriteFailed', `${entry.path} comes after ${before}: entries must be sorted by path`);
-      before = entry.path;
-      for (const header of directories.before(entry.path)) gzip.write(header);
-      const content = await entry.read();
-      if (content.length !== entry.size)
-        throw new ArtifactError(
-          'WriteFailed',
-          `${entry.path} has ${content.length} bytes, ${entry.size} were announced`,
-        );
-      const mode = entry.mode === 'executable' ? executableMode : fileMode;
-      gzip.write(tarHeader({ path: entry.path, type: 'file', mode, size: entry.size }));
-      // Piece by piece, so that the compressed bytes of a large file do not pile up.
-      for (let start = 0; start < content.length; start += writeSize) {
-        gzip.write(content.subarray(start, start + writeSize));
-        if (sink.waiting >= writeSize) await sink.flush();
+    const writer = new ArchiveWriter(sink, earlier);
+    let segment: Planned[] = [];
+    for await (const planned of plan(entries)) {
+      const before = segment.at(-1);
+      if (before && segmentEnds(before, planned)) {
+        await writer.add(segment);
+        segment = [];
       }
-      gzip.write(padding(entry.size));
+      segment.push(planned);
     }
-    gzip.write(Buffer.alloc(2 * tarBlock));
-    gzip.end();
-    return await sink.finish();
+    if (segment.length > 0) await writer.add(segment);
+    const segments = writer.end();
+    return { ...(await sink.finish()), segments };
   } catch (error) {
     await sink.discard();
     throw error;
   }
 }
 
-/** The headers of directories that a file is the first in. */
-class DirectoryHeaders {
-  #current: string[] = [];
+interface Planned extends SegmentFile {
+  entry: ArchiveEntry;
+}
 
-  before(path: string): Buffer[] {
-    const names = path.split('/').slice(0, -1);
+/** The files among the entries, each with the directories that it is the first in. */
+async function* plan(entries: AsyncIterable<ArchiveEntry>): AsyncGenerator<Planned> {
+  let before = '';
+  let names: string[] = [];
+  for await (const entry of entries) {
+    const { path, mode, size, oid } = entry;
+    if (mode === 'symlink' || mode === 'submodule') continue;
+    checkPath(path);
+    if (before !== '' && Buffer.compare(Buffer.from(before), Buffer.from(path)) >= 0)
+      throw new ArtifactError('WriteFailed', `${path} comes after ${before}: entries must be sorted by path`);
+    before = path;
+    const parents = path.split('/').slice(0, -1);
     let common = 0;
-    while (common < names.length && names[common] === this.#current[common]) common++;
-    this.#current = names;
-    const headers: Buffer[] = [];
-    for (let depth = common + 1; depth <= names.length; depth++)
-      headers.push(
-        tarHeader({ path: names.slice(0, depth).join('/'), type: 'directory', mode: directoryMode, size: 0 }),
-      );
-    return headers;
+    while (common < parents.length && parents[common] === names[common]) common++;
+    const directories: string[] = [];
+    for (let depth = common + 1; depth <= parents.length; depth++) directories.push(parents.slice(0, depth).join('/'));
+    names = parents;
+    yield { entry, path, mode, size, oid, directories };
+  }
+}
+
+class ArchiveWriter {
+  readonly #sink: FileSink;
+  readonly #earlier: EarlierArchive | undefined;
+  readonly #gzip: DeterministicGzip;
+  readonly #segments: Segment[] = [];
+
+  constructor(sink: FileSink, earlier: EarlierArchive | undefined) {
+    this.#sink = sink;
+    this.#earlier = earlier;
+    this.#gzip = new DeterministicGzip(bytes => sink.add(bytes));
+  }
+
+  async add(files: Planned[]): Promise<void> {
+    const key = segmentKey(files);
+    const known = key === undefined ? undefined : this.#earlier?.find(key);
+    const offset = this.#sink.size;
+    if (known) {
+      for (const piece of this.#earlier?.pieces(known) ?? []) {
+        this.#gzip.copy(piece);
+        await this.#sink.flush();
+      }
+      this.#gzip.account(known);
+      this.#segments.push({ ...known, offset });
+      return;
+    }
+    const contents: Segment['contents'] = [];
+    for (const { entry, directories } of files) {
+      for (const path of directories)
+        this.#gzip.write(tarHeader({ path, type: 'directory', mode: directoryMode, size: 0 }));
+      const at = await this.#file(entry);
+      if (entry.oid !== undefined) contents.push({ oid: entry.oid, at, size: entry.size });
+    }
+    const { crc, size } = this.#gzip.cut();
+    if (key !== undefined) this.#segments.push({ key, offset, length: this.#sink.size - offset, size, crc, contents });
+  }
+
+  /** Where the content begins, in bytes of the segment before it is compressed. */
+  async #file(entry: ArchiveEntry): Promise<number> {
+    const content = await entry.read();
+    if (content.length !== entry.size)
+      throw new ArtifactError('WriteFailed', `${entry.path} has ${content.length} bytes, ${entry.size} were announced`);
+    const mode = entry.mode === 'executable' ? executableMode : fileMode;
+    this.#gzip.write(tarHeader({ path: entry.path, type: 'file', mode, size: entry.size }));
+    const at = this.#gzip.sinceCut;
+    // Piece by piece, so that the compressed bytes of a large file do not pile up.
+    for (let start = 0; start < content.length; start += writeSize) {
+      this.#gzip.write(content.subarray(start, start + writeSize));
+      if (this.#sink.waiting >= writeSize) await this.#sink.flush();
+    }
+    this.#gzip.write(padding(entry.size));
+    return at;
+  }
+
+  end(): Segment[] {
+    this.#gzip.write(Buffer.alloc(2 * tarBlock));
+    this.#gzip.end();
+    return this.#segments;
   }
 }
 
@@ -95,7 +164,8 @@ class FileSink {
   readonly #handle: Awaited<ReturnType<typeof open>>;
   readonly #hash = createHash('sha256');
   #parts: Buffer[] = [];
-  #size = 0;
+  /** Bytes so far, written or not. */
+  size = 0;
   waiting = 0;
 
   private constructor(path: string, handle: Awaited<ReturnType<typeof open>>) {
@@ -109,6 +179,7 @@ class FileSink {
 
   add(bytes: Buffer): void {
     this.#parts.push(bytes);
+    this.size += bytes.length;
     this.waiting += bytes.length;
   }
 
@@ -116,17 +187,14 @@ class FileSink {
     const parts = this.#parts;
     this.#parts = [];
     this.waiting = 0;
-    for (const part of parts) {
-      this.#hash.update(part);
-      this.#size += part.length;
-    }
+    for (const part of parts) this.#hash.update(part);
     if (parts.length > 0) await this.#handle.writev(parts);
   }
 
-  async finish(): Promise<Archive> {
+  async finish(): Promise<Omit<Archive, 'segments'>> {
     await this.flush();
     await this.#handle.close();
-    return { digest: `sha256:${this.#hash.digest('hex')}`, size: this.#size };
+    return { digest: `sha256:${this.#hash.digest('hex')}`, size: this.size };
   }
 
   async discard(): Promise<void> {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import zlib from 'node:zlib';
+import { combineCrc32 } from './crc32.ts';
 import { DeterministicGzip } from './gzip.ts';
 
 function compress(data: Buffer, step = data.length || 1): Buffer {
@@ -70,6 +71,64 @@ test('every gunzip reads it, however it is written', () => {
     const data = Buffer.from(noise(seed * 3, seed).map(byte => byte % ((seed % 60) + 1)));
     assert.ok(zlib.gunzipSync(compress(data)).equals(data), `seed ${seed}`);
   }
+});
+
+test('what lies between two cuts depends on nothing else, unpacks alone, and can be taken over', () => {
+  for (const sizes of [[], [1], [5, 40], [131072, 131073], [200_000, 0, 1, 300_000]]) {
+    const pieces = sizes.map((size, index) => (index % 2 ? noise(size, index + 1) : words(size, index + 1)));
+    const parts: Buffer[] = [];
+    const gzip = new DeterministicGzip(bytes => parts.push(bytes));
+    const length = () => parts.reduce((sum, part) => sum + part.length, 0);
+    const places = pieces.map(piece => {
+      const start = length();
+      gzip.write(piece);
+      assert.equal(gzip.sinceCut, piece.length);
+      const checksum = gzip.cut();
+      assert.deepEqual(checksum, { crc: zlib.crc32(piece), size: piece.length });
+      assert.deepEqual(gzip.cut(), { crc: 0, size: 0 }, 'nothing since');
+      return { start, end: length(), checksum };
+    });
+    gzip.end();
+    const whole = Buffer.concat(parts);
+    assert.ok(zlib.gunzipSync(whole).equals(Buffer.concat(pieces)), `${sizes}`);
+    const copied: Buffer[] = [];
+    const second = new DeterministicGzip(bytes => copied.push(bytes));
+    for (const [index, { start, end, checksum }] of places.entries()) {
+      const bytes = whole.subarray(start, end);
+      const alone = zlib.inflateRawSync(bytes, { finishFlush: zlib.constants.Z_SYNC_FLUSH });
+      assert.ok(alone.equals(pieces[index]!), `${sizes}: ${index}`);
+      if (index % 3 === 0) {
+        second.copy(bytes);
+        second.account(checksum);
+      } else {
+        second.write(pieces[index]!);
+        second.cut();
+      }
+    }
+    second.end();
+    assert.ok(Buffer.concat(copied).equals(whole), `${sizes}: copied`);
+  }
+});
+
+test('the checksum of two pieces is that of both together', () => {
+  for (const [first, second] of [
+    [0, 0],
+    [0, 9],
+    [9, 0],
+    [1, 1],
+    [1000, 70_000],
+    [3, 1 << 20],
+  ] as const) {
+    const [one, two] = [noise(first, 5), noise(second, 6)];
+    const combined = combineCrc32(zlib.crc32(one), zlib.crc32(two), two.length);
+    assert.equal(combined, zlib.crc32(Buffer.concat([one, two])), `${first} and ${second}`);
+  }
+  // Sizes beyond 32 bits: zeros, taken apart in two ways.
+  const zeros = [zlib.crc32(Buffer.alloc(1))];
+  for (let index = 0; index < 33; index++) zeros.push(combineCrc32(zeros[index]!, zeros[index]!, 2 ** index));
+  const three = combineCrc32(zeros[32]!, zeros[31]!, 2 ** 31);
+  assert.equal(zeros[20], zlib.crc32(Buffer.alloc(2 ** 20)));
+  assert.equal(combineCrc32(zeros[31]!, three, 3 * 2 ** 31), zeros[33]);
 });
 
 test('text gets small, noise hardly grows', () => {

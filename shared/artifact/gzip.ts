@@ -1,4 +1,5 @@
 import zlib from 'node:zlib';
+import { combineCrc32 } from './crc32.ts';
 import { buildCodes, type Codes, codeLengthOrder, runLengths } from './huffman.ts';
 
 /**
@@ -6,10 +7,14 @@ import { buildCodes, type Codes, codeLengthOrder, runLengths } from './huffman.t
  * in Node on the processor too (its hash uses what CRC instructions there are). An artifact's digest is over the
  * compressed file, so the compressor is part of the format: this one is written out here, works on integers only, cuts
  * its blocks by input position, and so depends on nothing but the input. A change to what it writes changes the digest
- * of every artifact; gzip.test.ts pins it.
+ * of every artifact; gzip.test.ts pins it. What was kept for later archives has to be given up with it
+ * (shared/controllers/source/git/incremental-base.ts).
  *
  * LZ77 with one hash probe and one step of lazy matching, Huffman codes per block: about zlib's level 1 to 3, and fast
  * on data that does not compress, which is stored.
+ *
+ * What lies between two cuts depends on nothing before or after it, and begins and ends with a whole byte: its compressed
+ * bytes can be taken over into another file, or be inflated alone.
  */
 
 const windowSize = 32768;
@@ -17,6 +22,12 @@ const blockSize = 131072;
 const minMatch = 4;
 const maxMatch = 258;
 const hashBits = 15;
+
+/** Of bytes before they are compressed: CRC-32, and how many. */
+export interface Checksum {
+  crc: number;
+  size: number;
+}
 
 export class DeterministicGzip {
   readonly #emit: (bytes: Buffer) => void;
@@ -26,8 +37,9 @@ export class DeterministicGzip {
   readonly #tokens = new Uint32Array(blockSize);
   #filled = 0;
   #history = 0;
-  #crc = 0;
-  #size = 0;
+  /** Of what was written up to the last cut, and since. */
+  #whole: Checksum = { crc: 0, size: 0 };
+  #piece: Checksum = { crc: 0, size: 0 };
   readonly #bits = new BitWriter();
 
   constructor(emit: (bytes: Buffer) => void) {
@@ -37,8 +49,7 @@ export class DeterministicGzip {
   }
 
   write(bytes: Uint8Array): void {
-    this.#crc = zlib.crc32(bytes, this.#crc);
-    this.#size += bytes.length;
+    this.#piece = { crc: zlib.crc32(bytes, this.#piece.crc), size: this.#piece.size + bytes.length };
     for (let taken = 0; taken < bytes.length; ) {
       // Full only when more is to come, so that the last block is never empty unless all is.
       if (this.#filled === blockSize) this.#block(false);
@@ -49,13 +60,44 @@ export class DeterministicGzip {
     }
   }
 
+  /** Bytes that were written since the last cut. */
+  get sinceCut(): number {
+    return this.#piece.size;
+  }
+
+  /** Ends what was written since the last cut, and tells of it: nothing that follows refers to it. */
+  cut(): Checksum {
+    const piece = this.#piece;
+    if (piece.size === 0) return piece;
+    this.#block(false);
+    // An empty block that is stored leads to the next whole byte.
+    if (!this.#bits.aligned) writeStored(this.#bits, this.#data.subarray(0, 0), false);
+    this.#flush();
+    this.#history = 0;
+    this.#heads.fill(-1);
+    this.account(piece);
+    this.#piece = { crc: 0, size: 0 };
+    return piece;
+  }
+
+  /** Takes over compressed bytes that lay between two cuts, of this compressor's own making: after a cut, and accounted for after. */
+  copy(compressed: Buffer): void {
+    this.#emit(compressed);
+  }
+
+  /** Of bytes that were copied, what they unpack to. */
+  account({ crc, size }: Checksum): void {
+    this.#whole = { crc: combineCrc32(this.#whole.crc, crc, size), size: this.#whole.size + size };
+  }
+
   end(): void {
     this.#block(true);
     this.#bits.align();
     this.#flush();
+    this.account(this.#piece);
     const trailer = Buffer.alloc(8);
-    trailer.writeUInt32LE(this.#crc >>> 0, 0);
-    trailer.writeUInt32LE(this.#size % 2 ** 32, 4);
+    trailer.writeUInt32LE(this.#whole.crc >>> 0, 0);
+    trailer.writeUInt32LE(this.#whole.size % 2 ** 32, 4);
     this.#emit(trailer);
   }
 
@@ -68,15 +110,17 @@ export class DeterministicGzip {
       last,
     );
     this.#flush();
-    if (last) return;
-    // A block that is not the last is full: its end becomes the window of the next.
+    const full = this.#filled === blockSize;
+    this.#filled = 0;
+    // One that is not full is the last, or stands before a cut.
+    if (!full) return;
+    // Its end becomes the window of the next.
     this.#data.copyWithin(0, blockSize, blockSize + windowSize);
     this.#history = windowSize;
     for (let slot = 0; slot < this.#heads.length; slot++) {
       const head = this.#heads[slot]! - blockSize;
       this.#heads[slot] = head < 0 ? -1 : head;
     }
-    this.#filled = 0;
   }
 
   #flush(): void {
@@ -178,7 +222,8 @@ function writeBlock(out: BitWriter, tokens: Uint32Array, data: Uint8Array, last:
   const distances = new Uint32Array(30);
   symbols[256] = 1;
   let extraBits = 0;
-  for (const token of tokens) {
+  for (let index = 0; index < tokens.length; index++) {
+    const token = tokens[index]!;
     if (token < 256) {
       symbols[token]!++;
       continue;
@@ -200,7 +245,8 @@ function writeBlock(out: BitWriter, tokens: Uint32Array, data: Uint8Array, last:
   out.put(last ? 1 : 0, 1);
   out.put(2, 2);
   header.write(out);
-  for (const token of tokens) {
+  for (let index = 0; index < tokens.length; index++) {
+    const token = tokens[index]!;
     if (token < 256) {
       out.put(symbolCodes.codes[token]!, symbolCodes.lengths[token]!);
       continue;
@@ -283,6 +329,10 @@ class BitWriter {
       this.#held >>>= 8;
       this.#count -= 8;
     }
+  }
+
+  get aligned(): boolean {
+    return this.#count === 0;
   }
 
   align(): void {

@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
 import { closeSync, readSync, write } from 'node:fs';
 import { promisify } from 'node:util';
 import { GitError } from './errors.ts';
 import { anonymousFile } from './pack-receiver.ts';
-import { type ObjectType, objectTypes } from './pack-table.ts';
+import { type ObjectType, objectHash, objectTypes } from './pack-table.ts';
 
 const writeFile = promisify(write);
 
@@ -19,9 +18,18 @@ export interface Objects {
 }
 
 interface Place {
+  /** As packs number them. */
   type: number;
   offset: number;
   size: number;
+}
+
+/** Contents of files that are kept elsewhere, by their object ids. */
+export interface KeptBlobs {
+  /** Bytes; undefined for one that is not there. */
+  sizeOf(oid: string): number | undefined;
+  /** Of one that is there. */
+  read(oid: string): Buffer;
 }
 
 /** Bytes that are gathered before they are written. */
@@ -29,41 +37,38 @@ const writeSize = 256 * 1024;
 
 /**
  * Objects of a commit that was fetched earlier: what a server is told we have, and need not send. They are named by what they
- * hold, so that nothing that was damaged or exchanged is ever taken for what it was. In a temporary file without a name.
+ * hold, so that nothing that was damaged or exchanged is ever taken for what it was.
  */
 export class GitBase {
   /** The commit, whose tree this is: all of it, or most of it. */
   readonly commit: string;
+  readonly #blobs: KeptBlobs;
+  /** A temporary file without a name. */
   readonly #descriptor: number;
   readonly #places = new Map<string, Place>();
   #parts: Buffer[] = [];
   #waiting = 0;
   #written = 0;
-  #end = 0;
 
-  private constructor(commit: string, descriptor: number) {
+  private constructor(commit: string, blobs: KeptBlobs, descriptor: number) {
     this.commit = commit;
+    this.#blobs = blobs;
     this.#descriptor = descriptor;
   }
 
-  static async open(commit: string): Promise<GitBase> {
-    return new GitBase(commit, await anonymousFile());
+  /** `blobs`: what need not be added. */
+  static async open(commit: string, blobs: KeptBlobs): Promise<GitBase> {
+    return new GitBase(commit, blobs, await anonymousFile());
   }
 
-  /** Takes an object in, of exactly `size` bytes. Throws GitError Corrupt for another length. */
-  async add(type: ObjectType, size: number, chunks: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<void> {
-    const hash = createHash('sha1').update(`${type} ${size}\0`);
-    const offset = this.#end;
-    for await (const chunk of chunks) {
-      hash.update(chunk);
-      this.#parts.push(chunk);
-      this.#waiting += chunk.length;
-      this.#end += chunk.length;
-      if (this.#waiting >= writeSize) await this.finish();
-    }
-    if (this.#end - offset !== size)
-      throw new GitError('Corrupt', `a kept object has ${this.#end - offset} bytes, not ${size}`);
-    this.#places.set(hash.digest('hex'), { type: numberOf(type), offset, size });
+  /** Takes an object in. */
+  async add(type: ObjectType, data: Buffer): Promise<void> {
+    const number = numberOf(type);
+    const oid = objectHash(number, data).toString('hex');
+    this.#places.set(oid, { type: number, offset: this.#written + this.#waiting, size: data.length });
+    this.#parts.push(data);
+    this.#waiting += data.length;
+    if (this.#waiting >= writeSize) await this.finish();
   }
 
   /** To be called after the last object, before anything is read. */
@@ -77,30 +82,50 @@ export class GitBase {
   }
 
   find(oid: string): { type: number; size: number } | undefined {
-    return this.#places.get(oid);
+    const place = this.#places.get(oid);
+    if (place) return place;
+    const size = this.#blobs.sizeOf(oid);
+    return size === undefined ? undefined : { type: blob, size };
   }
 
-  /** The bytes of an object that {@link find} finds. */
+  /** The bytes of an object that {@link find} finds. Throws GitError Corrupt when they are others now. */
   read(oid: string): Buffer {
     const place = this.#places.get(oid);
-    if (!place) throw new GitError('Corrupt', `object ${oid} was not kept`);
-    const bytes = Buffer.allocUnsafe(place.size);
-    for (let done = 0; done < bytes.length; ) {
-      const count = readSync(this.#descriptor, bytes, done, bytes.length - done, place.offset + done);
-      if (count === 0) throw new GitError('Corrupt', 'the temporary file of kept objects was cut off');
-      done += count;
-    }
+    if (place) return this.#added(place);
+    const bytes = this.#kept(oid);
+    if (objectHash(blob, bytes).toString('hex') !== oid)
+      throw new GitError('Corrupt', `object ${oid} was kept, and is another now`);
     return bytes;
   }
 
   close(): void {
     closeSync(this.#descriptor);
   }
+
+  #added({ offset, size }: Place): Buffer {
+    const bytes = Buffer.allocUnsafe(size);
+    for (let done = 0; done < bytes.length; ) {
+      const count = readSync(this.#descriptor, bytes, done, bytes.length - done, offset + done);
+      if (count === 0) throw new GitError('Corrupt', 'the temporary file of kept objects was cut off');
+      done += count;
+    }
+    return bytes;
+  }
+
+  #kept(oid: string): Buffer {
+    try {
+      return this.#blobs.read(oid);
+    } catch (cause) {
+      throw new GitError('Corrupt', `object ${oid} was kept, and cannot be read`, { cause });
+    }
+  }
 }
 
 function numberOf(type: ObjectType): number {
   return Number(Object.keys(objectTypes).find(number => objectTypes[Number(number)] === type));
 }
+
+const blob = numberOf('blob');
 
 /**
  * What a server sent, over what it was told that we have. Objects that are in neither are those of files that no artifact

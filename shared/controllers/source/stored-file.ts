@@ -4,7 +4,7 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { type ArchiveEntry, writeArchive } from '../../artifact/archive.ts';
+import { type Archive, type ArchiveEntry, type EarlierArchive, writeArchive } from '../../artifact/archive.ts';
 import { type ArtifactFormat, artifactKey } from '../../artifact/layout.ts';
 import { type SourceFilter, sourceEntries } from '../../artifact/source-filter.ts';
 import type { Store } from '../../ports/store.ts';
@@ -23,15 +23,17 @@ export interface StoredFile {
 
 /**
  * Archives what the filter leaves of a tree, and puts it into the store under its digest. The same tree has the same
- * digest everywhere, so identical sources share one object. Throws ArtifactError.
+ * digest everywhere, so identical sources share one object. `now`: epoch ms; `earlier`: what need not be made again.
+ * Throws ArtifactError.
  */
 export async function storeTree(
   tree: { entries(): AsyncIterable<ArchiveEntry> },
   filter: SourceFilter,
   store: Store,
   now: number,
-): Promise<StoredFile> {
-  return storeEntries(sourceEntries(tree, filter), store, now);
+  earlier?: EarlierArchive,
+): Promise<Archive> {
+  return storeEntries(sourceEntries(tree, filter), store, now, earlier);
 }
 
 /** Archives files, sorted by path, as they are, and puts the archive into the store. Throws ArtifactError. `now`: epoch ms. */
@@ -39,10 +41,11 @@ export async function storeEntries(
   entries: AsyncIterable<ArchiveEntry>,
   store: Store,
   now: number,
-): Promise<StoredFile> {
+  earlier?: EarlierArchive,
+): Promise<Archive> {
   return withDirectory(async dir => {
     const file = join(dir, 'artifact.tar.gz');
-    const archive = await writeArchive(entries, file);
+    const archive = await writeArchive(entries, file, earlier);
     await keep(store, archive.digest, file, now);
     return archive;
   });

@@ -213,16 +213,16 @@ async function build(
   const entries = async function* () {
     for await (const entry of tree.entries()) if (!ignored(entry.path, false)) yield entry;
   };
-  const stored = await storeEntries(entries(), ports.store, ports.clock.now());
+  const { digest, size } = await storeEntries(entries(), ports.store, ports.clock.now());
   const from = (reference: string | undefined) => (reference ? work.sources?.get(reference.slice(1)) : undefined);
   const origin = from(request.originRevision);
   return describeArtifact(
     ports,
     { kind: 'ExternalArtifact', namespace: key.namespace, name: request.name },
     {
-      ...stored,
-      revision: from(request.revision)?.revision ?? `latest@${stored.digest}`,
-      file: `${stored.digest.slice('sha256:'.length)}.tar.gz`,
+      ...{ digest, size },
+      revision: from(request.revision)?.revision ?? `latest@${digest}`,
+      file: `${digest.slice('sha256:'.length)}.tar.gz`,
       ...(origin ? { metadata: { [originAnnotation]: origin.metadata?.[originAnnotation] ?? origin.revision } } : {}),
     },
   );

@@ -3,10 +3,13 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
-import tar from 'tar-stream';
 import * as z from 'zod';
+import type { Archive } from '../../../artifact/archive.ts';
+import { KeptArchive } from '../../../artifact/kept-archive.ts';
 import { artifactKey } from '../../../artifact/layout.ts';
+import { Segment } from '../../../artifact/segments.ts';
 import { GitBase } from '../../../git/incremental.ts';
+import { anonymousFile } from '../../../git/pack-receiver.ts';
 import type { Snapshot } from '../../../git/remote.ts';
 import { messageOfError } from '../../../reconcile/errors.ts';
 import { cachePrefix } from '../cache.ts';
@@ -16,18 +19,33 @@ import { withDirectory } from '../stored-file.ts';
 
 /** A commit that the server sent in less than this is fetched whole the next time, too: reading a base would cost more. */
 const worthwhileBytes = 2 * 2 ** 20;
-/** Objects are unpacked into /tmp: a larger base would not fit beside what is made of it. */
+/** The artifact is copied into /tmp: a larger one would not fit beside what is made of it. */
 const mostBytes = 768 * 2 ** 20;
-const mostObjects = 300_000;
+/** What is kept of more files would not fit into memory beside the rest. */
+const mostFiles = 300_000;
 
-/** What a base begins with, as one line of JSON; then its trees and small files, each as Git names them. */
+/**
+ * What a base begins with, as one line of JSON; then the segments of the artifact, and the commit's trees and small files.
+ * The version grows with what is kept, and with the bytes that shared/artifact/gzip.ts writes: an archive has them of one kind.
+ */
 const Head = z.object({
-  version: z.literal(1),
+  version: z.literal(2),
   /** The commit. */
   commit: z.string(),
   /** The artifact that was made of it, which has the contents of its files. */
   digest: z.string(),
+  /** How many follow. */
+  segments: z.number(),
 });
+
+/** A commit that was fetched earlier. */
+export interface KeptCommit {
+  /** What the server need not send. */
+  objects: GitBase;
+  /** What need not be compressed anew. */
+  archive: KeptArchive;
+  close(): void;
+}
 
 /** By which URL, credentials and rules the artifact was made: only who has the same may build upon it. */
 export type Origin = Omit<Question, 'revision'>;
@@ -41,28 +59,27 @@ async function keyOf(work: Asker, { kind, url, shape = {}, credentials }: Origin
  * What is kept of the last commit that was fetched, to be closed by the caller; undefined when there is none, when it is the
  * commit that is wanted now (then it was lost for a reason), or when it is damaged, which the log tells.
  */
-export async function openBase(work: Asker, origin: Origin, wanted: string): Promise<GitBase | undefined> {
-  let base: GitBase | undefined;
+export async function openBase(work: Asker, origin: Origin, wanted: string): Promise<KeptCommit | undefined> {
   const streams: Readable[] = [];
+  let archive: KeptArchive | undefined;
   try {
     const found = await work.ports.store.get(await keyOf(work, origin));
     if (!found) return undefined;
     streams.push(found.body);
     const gunzip = createGunzip();
     found.body.once('error', error => gunzip.destroy(error));
-    const lines = new Records(found.body.pipe(gunzip));
-    const head = Head.parse(JSON.parse((await lines.line()) ?? ''));
+    const records = new Records(found.body.pipe(gunzip));
+    const head = Head.parse(JSON.parse((await records.line()) ?? ''));
     if (head.commit === wanted) return undefined;
+    const segments: Segment[] = [];
+    while (segments.length < head.segments) segments.push(await segmentOf(records));
     const artifact = await work.ports.store.get(artifactKey(head.digest));
     if (!artifact) throw new Error('its artifact is gone');
     streams.push(artifact.body);
-    base = await GitBase.open(head.commit);
-    await addSkeleton(base, lines);
-    await addFiles(base, artifact.body);
-    await base.finish();
-    return base;
+    archive = await KeptArchive.receive(await anonymousFile(), artifact.body, head.digest, segments);
+    return await keptCommit(head.commit, archive, records);
   } catch (error) {
-    base?.close();
+    archive?.close();
     work.log.info('what was kept of the last commit is of no use: fetching all of it', {
       error: messageOfError(error),
     });
@@ -72,41 +89,48 @@ export async function openBase(work: Asker, origin: Origin, wanted: string): Pro
   }
 }
 
-async function addSkeleton(base: GitBase, records: Records): Promise<void> {
-  for (let line = await records.line(); line !== undefined; line = await records.line()) {
-    const [, type, digits] = /^(tree|blob) (\d{1,10})$/.exec(line) ?? [];
-    if (!digits) throw new Error('a line of it cannot be read');
-    const size = Number(digits);
-    await base.add(type as 'tree' | 'blob', size, [await records.bytes(size)]);
-  }
+async function segmentOf(records: Records): Promise<Segment> {
+  const digits = /^segment (\d{1,10})$/.exec((await records.line()) ?? '')?.[1];
+  if (!digits) throw new Error('a segment of it cannot be read');
+  return Segment.parse(JSON.parse((await records.bytes(Number(digits))).toString()));
 }
 
-/** The files of an artifact, whatever their names. */
-async function addFiles(base: GitBase, archive: Readable): Promise<void> {
-  const unpack = tar.extract();
-  const fed = pipeline(archive, createGunzip(), unpack as unknown as NodeJS.WritableStream);
-  fed.catch(() => {});
-  let [objects, bytes] = [0, 0];
-  for await (const entry of unpack) {
-    const { type, size = 0 } = entry.header;
-    bytes += size;
-    if (++objects > mostObjects || bytes > mostBytes) throw new Error('it is too large to be unpacked');
-    if (type === 'file') await base.add('blob', size, entry as unknown as AsyncIterable<Buffer>);
-    else entry.resume();
+async function keptCommit(commit: string, archive: KeptArchive, records: Records): Promise<KeptCommit> {
+  const objects = await GitBase.open(commit, archive);
+  try {
+    for (let line = await records.line(); line !== undefined; line = await records.line()) {
+      const [, type, digits] = /^(tree|blob) (\d{1,10})$/.exec(line) ?? [];
+      if (!digits) throw new Error('a line of it cannot be read');
+      await objects.add(type as 'tree' | 'blob', await records.bytes(Number(digits)));
+    }
+    await objects.finish();
+  } catch (error) {
+    objects.close();
+    throw error;
   }
-  await fed;
+  return {
+    objects,
+    archive,
+    close() {
+      objects.close();
+      archive.close();
+    },
+  };
 }
 
 /**
- * Keeps what the next fetch needs to be an incremental one: not for a small commit. `digest`: of the artifact, which is in the
- * store. What goes wrong is told to the log alone: the fetch itself went well.
+ * Keeps what the next fetch needs to be an incremental one: not for a small commit, nor for one that is too large. `archive`:
+ * the artifact, which is in the store. What goes wrong is told to the log alone: the fetch itself went well.
  */
-export async function keepBase(work: Asker, origin: Origin, snapshot: Snapshot, digest: string): Promise<void> {
+export async function keepBase(work: Asker, origin: Origin, snapshot: Snapshot, archive: Archive): Promise<void> {
+  const { digest, size, segments } = archive;
+  if (size > mostBytes || segments.reduce((sum, { contents }) => sum + contents.length, 0) > mostFiles) return;
   try {
     await withDirectory(async dir => {
       const file = join(dir, 'base.gz');
-      const head = { version: 1, commit: snapshot.commit.oid, digest } satisfies z.infer<typeof Head>;
-      await pipeline(Readable.from(recordsOf(head, snapshot)), createGzip(), createWriteStream(file));
+      const head = { version: 2, commit: snapshot.commit.oid, digest, segments: segments.length } as const;
+      const records = Readable.from(recordsOf(head, segments, snapshot));
+      await pipeline(records, createGzip(), createWriteStream(file));
       await work.ports.store.put(await keyOf(work, origin), { file }, { contentType: 'application/gzip' });
     });
   } catch (error) {
@@ -119,8 +143,12 @@ export function worthKeeping(snapshot: Snapshot, incremental: boolean): boolean 
   return incremental || snapshot.packBytes >= worthwhileBytes;
 }
 
-async function* recordsOf(head: z.infer<typeof Head>, snapshot: Snapshot): AsyncGenerator<Buffer> {
+async function* recordsOf(head: z.infer<typeof Head>, segments: Segment[], snapshot: Snapshot): AsyncGenerator<Buffer> {
   yield Buffer.from(`${JSON.stringify(head)}\n`);
+  for (const segment of segments) {
+    const json = Buffer.from(JSON.stringify(segment));
+    yield Buffer.concat([Buffer.from(`segment ${json.length}\n`), json]);
+  }
   for await (const { type, data } of snapshot.skeleton()) {
     yield Buffer.from(`${type} ${data.length}\n`);
     yield data;

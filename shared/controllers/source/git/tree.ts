@@ -1,14 +1,14 @@
 import { keyString } from '../../../api/object.ts';
+import type { Archive, EarlierArchive } from '../../../artifact/archive.ts';
 import { ArtifactError } from '../../../artifact/errors.ts';
 import { type SourceFilter, sparseEntries, sparseTouches } from '../../../artifact/source-filter.ts';
-import type { GitBase } from '../../../git/incremental.ts';
 import { GitError, type Snapshot } from '../../../git/remote.ts';
 import { submoduleAccess } from '../../../git/submodule-url.ts';
 import { findError } from '../../../reconcile/errors.ts';
 import type { Fetched } from '../fetch-once.ts';
 import { NotStored, storeTree, withDirectory } from '../stored-file.ts';
 import { IncludeError, withIncludes } from './include.ts';
-import { keepBase, type Origin, openBase, worthKeeping } from './incremental-base.ts';
+import { type KeptCommit, keepBase, type Origin, openBase, worthKeeping } from './incremental-base.ts';
 import { type FileTree, withSubmodules } from './submodules.ts';
 import { signedDetail } from './verify.ts';
 import { type GitWork, openRemote } from './work.ts';
@@ -34,15 +34,16 @@ export async function fetchTree(work: GitWork): Promise<Fetched> {
   }
 }
 
-async function fetchFrom(work: GitWork, origin: Origin, base?: GitBase): Promise<Fetched> {
+async function fetchFrom(work: GitWork, origin: Origin, base?: KeptCommit): Promise<Fetched> {
   const { remote, resolved } = work;
   if (!remote || !resolved) throw new Error('the reference is not resolved');
-  const snapshot = await remote.fetchCommit(resolved.oid, resolved.refName, base);
+  const snapshot = await remote.fetchCommit(resolved.oid, resolved.refName, base?.objects);
   try {
     work.log.info('fetched a commit', { packBytes: snapshot.packBytes, incremental: base !== undefined });
-    const fetched = await storeWhole(work, snapshot);
-    if (worthKeeping(snapshot, base !== undefined)) await keepBase(work, origin, snapshot, fetched.digest);
-    return fetched;
+    const archive = await storeWhole(work, snapshot, base?.archive);
+    if (worthKeeping(snapshot, base !== undefined)) await keepBase(work, origin, snapshot, archive);
+    const detail = { message: snapshot.commit.message, ...(work.object.spec.verify ? signedDetail(snapshot) : {}) };
+    return { digest: archive.digest, size: archive.size, revision: resolved.revision, detail };
   } finally {
     await snapshot.dispose();
   }
@@ -61,11 +62,11 @@ function originOf({ object, access, key }: GitWork): Origin {
   return { kind: 'git', url, credentials: access?.credentials ?? [], shape: { ignore, sparseCheckout, ...owner } };
 }
 
-async function storeWhole(work: GitWork, snapshot: Snapshot): Promise<Fetched> {
-  if (!work.object.spec.recurseSubmodules) return store(work, snapshot, snapshot);
+async function storeWhole(work: GitWork, snapshot: Snapshot, earlier?: EarlierArchive): Promise<Archive> {
+  if (!work.object.spec.recurseSubmodules) return store(work, snapshot, earlier);
   const tree = await fetchSubmodules(work, snapshot);
   try {
-    return await store(work, snapshot, tree);
+    return await store(work, tree, earlier);
   } finally {
     await tree.dispose();
   }
@@ -83,14 +84,10 @@ function fetchSubmodules(work: GitWork, snapshot: Snapshot) {
   });
 }
 
-async function store(work: GitWork, snapshot: Snapshot, tree: FileTree): Promise<Fetched> {
+async function store(work: GitWork, tree: FileTree, earlier?: EarlierArchive): Promise<Archive> {
   const { spec } = work.object;
-  const { includes = [], ports, resolved } = work;
-  const detail = { message: snapshot.commit.message, ...(spec.verify ? signedDetail(snapshot) : {}) };
-  const put = async (from: FileTree, filter: SourceFilter): Promise<Fetched> => {
-    const archive = await storeTree(from, filter, ports.store, work.clock.now());
-    return { ...archive, revision: resolved?.revision ?? '', detail };
-  };
+  const { includes = [], ports } = work;
+  const put = (from: FileTree, filter: SourceFilter) => storeTree(from, filter, ports.store, work.clock.now(), earlier);
   try {
     if (includes.length === 0) return await put(tree, { specIgnore: spec.ignore, directories: spec.sparseCheckout });
     return await withDirectory(async dir => {
