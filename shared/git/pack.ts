@@ -14,6 +14,9 @@ const cacheableBytes = 8 * 2 ** 20;
 /** Objects above this are read piece by piece, so that compressed and inflated bytes are not both in memory. */
 const streamedBytes = 4 * 2 ** 20;
 
+/** Bytes that are read at once of small objects. */
+const windowBytes = 64 * 1024;
+
 /** The objects of one pack: found by id, inflated when asked for. */
 export class Pack implements Objects {
   readonly table: PackTable;
@@ -22,8 +25,10 @@ export class Pack implements Objects {
   /** Has the bases of deltas that are not in the pack; the n-th of `#outside` is the base `noBase - 1 - n`. */
   readonly #base: GitBase | undefined;
   readonly #outside: string[] = [];
-  readonly #cache = new Map<number, Buffer>();
-  #cached = 0;
+  readonly #cache = new DeltaBases();
+  /** A part of the pack, from `#windowStart` on: small objects that are read one after the other lie beside each other. */
+  #window: Buffer = Buffer.alloc(0);
+  #windowStart = 0;
   #closed = false;
 
   private constructor(descriptor: number, table: PackTable, limits: GitLimits, base?: GitBase) {
@@ -58,7 +63,6 @@ export class Pack implements Objects {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#cache.clear();
     closeSync(this.#descriptor);
   }
 
@@ -95,7 +99,7 @@ export class Pack implements Objects {
     const end = table.offsets[found.index + 1]!;
     const read = async () => {
       if (position >= end) return undefined;
-      const input = this.#bytes(position, Math.min(end, position + 262144));
+      const input = this.#filled(Buffer.allocUnsafe(Math.min(end - position, 262144)), position);
       position += input.length;
       // One byte more than the stream tells the inflater that it has ended.
       return position >= end ? Buffer.concat([input, Buffer.alloc(1)]) : input;
@@ -182,14 +186,13 @@ export class Pack implements Objects {
       at = table.bases[at]!;
       data = this.#cache.get(at);
     }
-    if (data) this.#keep(at, data);
-    else {
+    if (!data) {
       data = at < noBase ? this.#base!.read(this.#outside[noBase - at - 1]!) : this.#inflate(at);
-      if (chain.length > 0) this.#keep(at, data);
+      if (chain.length > 0) this.#cache.set(at, data);
     }
     for (let link = chain.pop(); link !== undefined; link = chain.pop()) {
       data = applyDelta(data, this.#inflate(link), this.#limits.objectBytes);
-      this.#keep(link, data);
+      this.#cache.set(link, data);
     }
     return data;
   }
@@ -202,8 +205,19 @@ export class Pack implements Objects {
     return inflated.data;
   }
 
+  /** Bytes of the pack, of use until the next ones are read. */
   #bytes(start: number, end: number): Buffer {
-    const bytes = Buffer.allocUnsafe(end - start);
+    const length = end - start;
+    if (length > windowBytes / 2) return this.#filled(Buffer.allocUnsafe(length), start);
+    if (start < this.#windowStart || end > this.#windowStart + this.#window.length) {
+      const rest = Math.min(windowBytes, this.bytes - start);
+      this.#window = this.#filled(this.#window.length === rest ? this.#window : Buffer.allocUnsafe(rest), start);
+      this.#windowStart = start;
+    }
+    return this.#window.subarray(start - this.#windowStart, end - this.#windowStart);
+  }
+
+  #filled(bytes: Buffer, start: number): Buffer {
     for (let done = 0; done < bytes.length; ) {
       const count = readSync(this.#descriptor, bytes, done, bytes.length - done, start + done);
       if (count === 0) throw new GitError('Corrupt', 'the temporary file of the pack was cut off');
@@ -211,17 +225,34 @@ export class Pack implements Objects {
     }
     return bytes;
   }
+}
 
-  #keep(index: number, data: Buffer): void {
-    if (data.length > cacheableBytes) return;
-    if (this.#cache.delete(index)) this.#cached -= data.length;
-    this.#cache.set(index, data);
-    this.#cached += data.length;
-    for (const [oldest, old] of this.#cache) {
-      if (this.#cached <= cacheBytes) break;
-      this.#cache.delete(oldest);
-      this.#cached -= old.length;
+/**
+ * Inflated objects that may be bases again, the ones used last: a full generation becomes the old one, and what is found there
+ * the new one's. (One map from which the oldest is taken each time would be walked over what was taken from it before.)
+ */
+class DeltaBases {
+  #young = new Map<number, Buffer>();
+  #old = new Map<number, Buffer>();
+  #bytes = 0;
+
+  get(index: number): Buffer | undefined {
+    const young = this.#young.get(index);
+    if (young) return young;
+    const old = this.#old.get(index);
+    if (old) this.set(index, old);
+    return old;
+  }
+
+  set(index: number, data: Buffer): void {
+    if (data.length > cacheableBytes || this.#young.has(index)) return;
+    this.#bytes += data.length;
+    if (this.#bytes > cacheBytes / 2) {
+      this.#old = this.#young;
+      this.#young = new Map();
+      this.#bytes = data.length;
     }
+    this.#young.set(index, data);
   }
 }
 
