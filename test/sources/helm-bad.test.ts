@@ -274,6 +274,10 @@ test('an index that many HelmRepositories want at once is asked for by few of th
   await world.apply(yaml(...names.map(name => object('HelmRepository', name, { url }))));
   const asked = () => server.requests.filter(({ path }) => path === '/asked/index.yaml').length;
   // All were called for before the first has its answer; who asks next asks for all.
+  await until(`all ${names.length} to be called for`, async () => {
+    const objects = await Promise.all(names.map(name => world.get('HelmRepository', ns, name)));
+    return objects.every(found => found?.metadata.finalizers?.length);
+  });
   open.resolve();
   const digests = new Set<string>();
   for (const name of names) {
