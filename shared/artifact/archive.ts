@@ -29,7 +29,7 @@ export interface Archive {
 /** An archive that was made earlier. */
 export interface EarlierArchive {
   find(key: string): Segment | undefined;
-  /** The compressed bytes of a segment, in pieces that are of use until the next one is asked for. */
+  /** The compressed bytes of a segment, in pieces of at most 256 KiB that are of use until the next one is asked for. */
   pieces(segment: Segment): Iterable<Buffer>;
 }
 
@@ -117,7 +117,7 @@ class ArchiveWriter {
     if (known) {
       for (const piece of this.#earlier?.pieces(known) ?? []) {
         this.#gzip.copy(piece);
-        await this.#sink.flush();
+        if (this.#sink.waiting >= writeSize) await this.#sink.flush();
       }
       this.#gzip.account(known);
       this.#segments.push({ ...known, offset });
@@ -158,15 +158,15 @@ class ArchiveWriter {
   }
 }
 
-/** A file that is hashed as it is written. */
+/** A file that is hashed as it is written. What is added is gathered, so that little is written often. */
 class FileSink {
   readonly #path: string;
   readonly #handle: Awaited<ReturnType<typeof open>>;
   readonly #hash = createHash('sha256');
-  #parts: Buffer[] = [];
+  #gathered = Buffer.allocUnsafe(3 * writeSize);
+  waiting = 0;
   /** Bytes so far, written or not. */
   size = 0;
-  waiting = 0;
 
   private constructor(path: string, handle: Awaited<ReturnType<typeof open>>) {
     this.#path = path;
@@ -178,17 +178,19 @@ class FileSink {
   }
 
   add(bytes: Buffer): void {
-    this.#parts.push(bytes);
+    const length = this.waiting + bytes.length;
+    if (length > this.#gathered.length) this.#gathered = Buffer.concat([this.#gathered], 2 * length);
+    bytes.copy(this.#gathered, this.waiting);
+    this.waiting = length;
     this.size += bytes.length;
-    this.waiting += bytes.length;
   }
 
   async flush(): Promise<void> {
-    const parts = this.#parts;
-    this.#parts = [];
+    const bytes = this.#gathered.subarray(0, this.waiting);
+    this.#hash.update(bytes);
+    for (let done = 0; done < bytes.length; )
+      done += (await this.#handle.write(bytes, done, bytes.length - done)).bytesWritten;
     this.waiting = 0;
-    for (const part of parts) this.#hash.update(part);
-    if (parts.length > 0) await this.#handle.writev(parts);
   }
 
   async finish(): Promise<Omit<Archive, 'segments'>> {

@@ -7,7 +7,7 @@ import { DeterministicGzip } from './gzip.ts';
 
 function compress(data: Buffer, step = data.length || 1): Buffer {
   const parts: Buffer[] = [];
-  const gzip = new DeterministicGzip(bytes => parts.push(bytes));
+  const gzip = new DeterministicGzip(bytes => parts.push(Buffer.from(bytes)));
   for (let start = 0; start < data.length; start += step) gzip.write(data.subarray(start, start + step));
   gzip.end();
   return Buffer.concat(parts);
@@ -77,7 +77,7 @@ test('what lies between two cuts depends on nothing else, unpacks alone, and can
   for (const sizes of [[], [1], [5, 40], [131072, 131073], [200_000, 0, 1, 300_000]]) {
     const pieces = sizes.map((size, index) => (index % 2 ? noise(size, index + 1) : words(size, index + 1)));
     const parts: Buffer[] = [];
-    const gzip = new DeterministicGzip(bytes => parts.push(bytes));
+    const gzip = new DeterministicGzip(bytes => parts.push(Buffer.from(bytes)));
     const length = () => parts.reduce((sum, part) => sum + part.length, 0);
     const places = pieces.map(piece => {
       const start = length();
@@ -92,7 +92,7 @@ test('what lies between two cuts depends on nothing else, unpacks alone, and can
     const whole = Buffer.concat(parts);
     assert.ok(zlib.gunzipSync(whole).equals(Buffer.concat(pieces)), `${sizes}`);
     const copied: Buffer[] = [];
-    const second = new DeterministicGzip(bytes => copied.push(bytes));
+    const second = new DeterministicGzip(bytes => copied.push(Buffer.from(bytes)));
     for (const [index, { start, end, checksum }] of places.entries()) {
       const bytes = whole.subarray(start, end);
       const alone = zlib.inflateRawSync(bytes, { finishFlush: zlib.constants.Z_SYNC_FLUSH });

@@ -42,6 +42,7 @@ export class DeterministicGzip {
   #piece: Checksum = { crc: 0, size: 0 };
   readonly #bits = new BitWriter();
 
+  /** `emit` is given bytes that are of use until it returns. */
   constructor(emit: (bytes: Buffer) => void) {
     this.#emit = emit;
     // No file name, no time, no operating system.
@@ -216,7 +217,10 @@ function fillTables(): void {
   }
 }
 
-/** Writes a block by Huffman codes of its own, or stored where that is shorter. */
+/** What is saved of a block must be more than a part in so many, or it is stored: neither side has to decode it then. */
+const worthwhile = 64;
+
+/** Writes a block by Huffman codes of its own, or stored where that is not much longer. */
 function writeBlock(out: BitWriter, tokens: Uint32Array, data: Uint8Array, last: boolean): void {
   const symbols = new Uint32Array(286);
   const distances = new Uint32Array(30);
@@ -238,7 +242,8 @@ function writeBlock(out: BitWriter, tokens: Uint32Array, data: Uint8Array, last:
   const distanceCodesOf = buildCodes(distances, 15);
   const header = blockHeader(symbolCodes, distanceCodesOf);
   const bits = header.bits + extraBits + cost(symbols, symbolCodes) + cost(distances, distanceCodesOf);
-  if (bits / 8 >= data.length + 5 * Math.ceil(data.length / 65535)) {
+  const stored = data.length + 5 * Math.ceil(data.length / 65535);
+  if (bits / 8 >= stored - stored / worthwhile) {
     writeStored(out, data, last);
     return;
   }
@@ -344,9 +349,9 @@ class BitWriter {
     this.#length += bytes.length;
   }
 
-  /** The whole bytes so far, which the caller owns. */
+  /** The whole bytes so far, until more are written. */
   take(): Buffer {
-    const taken = Buffer.from(this.#bytes.subarray(0, this.#length));
+    const taken = this.#bytes.subarray(0, this.#length);
     this.#length = 0;
     return taken;
   }

@@ -15,7 +15,7 @@ const cacheableBytes = 8 * 2 ** 20;
 const streamedBytes = 4 * 2 ** 20;
 
 /** Bytes that are read at once of small objects. */
-const windowBytes = 64 * 1024;
+const windowBytes = 256 * 1024;
 
 /** The objects of one pack: found by id, inflated when asked for. */
 export class Pack implements Objects {
