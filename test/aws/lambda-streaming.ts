@@ -6,11 +6,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { mostMemory } from '../fixtures/most-memory.ts';
 
 export interface StreamingOptions {
   /** Path of the runtime interface client's main module. */
@@ -51,7 +52,7 @@ export async function startStreamingLambda(options: StreamingOptions): Promise<S
   process.once('exit', () => child.kill('SIGKILL'));
   return {
     invoke: event => api.invoke(event, child),
-    peakMemory: () => Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) * 1024,
+    peakMemory: () => mostMemory(child.pid) * 2 ** 20,
     async close() {
       const ended = child.exitCode === null && child.signalCode === null ? once(child, 'exit') : undefined;
       child.kill('SIGKILL');

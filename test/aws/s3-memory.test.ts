@@ -33,12 +33,13 @@ async function peak(size: number): Promise<number> {
   await handle.close();
   const program = `
     import { S3Store } from '${new URL('../../shared/aws/s3-store.ts', import.meta.url).href}';
+    import { mostMemory } from '${new URL('../fixtures/most-memory.ts', import.meta.url).href}';
     const store = new S3Store({ bucket: '${bucket}', endpoint: '${servers.s3}', region: '${region}', pathStyle: true });
     await store.put('large', { file: '${file}' });
     let bytes = 0;
     for await (const piece of (await store.get('large')).body) bytes += piece.length;
     if (bytes !== ${size}) throw new Error('got ' + bytes);
-    console.log(process.resourceUsage().maxRSS * 1024);`;
+    console.log(mostMemory() * 2 ** 20);`;
   const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', program], {
     env: { ...process.env, ...servers.env },
     stdio: ['ignore', 'pipe', 'inherit'],

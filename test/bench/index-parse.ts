@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { storeLookup } from '../../shared/charts/index-lookup.ts';
 import { localPorts } from '../../shared/local/local-ports.ts';
+import { mostMemory } from '../fixtures/most-memory.ts';
 import { helm, helmPath } from '../programs/helm.ts';
 import { startHelmRepository } from '../programs/helm-repository.ts';
 import type { Figure } from './table.ts';
@@ -116,8 +117,7 @@ async function memoryOf(command: string, args: string[], env: NodeJS.ProcessEnv)
   let peak: number | undefined;
   const timer = setInterval(() => {
     try {
-      const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
-      peak = Math.max(peak ?? 0, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024);
+      peak = mostMemory(child.pid) || peak;
     } catch {
       // It has ended, or this is not Linux.
     }
@@ -142,7 +142,7 @@ async function run(how: string, file: string): Promise<void> {
     rmSync(dir, { recursive: true, force: true });
   }
   const seconds = (performance.now() - began) / 1000;
-  console.log(JSON.stringify({ seconds, mebibytes: process.resourceUsage().maxRSS / 1024 }));
+  console.log(JSON.stringify({ seconds, mebibytes: mostMemory() }));
 }
 
 if (process.argv[1] === program) await run(process.argv[2] ?? '', process.argv[3] ?? '');

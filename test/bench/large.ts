@@ -21,9 +21,21 @@ interface Cost {
   bytes: number;
 }
 
+interface Shape {
+  name: string;
+  files: number;
+  content(n: number): Buffer | string;
+}
+
+/** Files that do not compress, and as many as a large monorepo of manifests has. */
+const shapes: Shape[] = [
+  { name: '100 MB', files: 2000, content: n => randomBytes(50_000 + (n % 2)) },
+  { name: '100,000 files', files: 100_000, content: n => `kind: ConfigMap\ndata:\n  n: "${n}"\n`.repeat(5) },
+];
+
 /**
- * A tree of 100 MB in 2,000 files that do not compress, and commits of one file on it: what a worker in a fresh process needs to
- * make the artifact, from nothing and as the difference to the last commit, and what `git clone --depth 1` does, by turns.
+ * Large trees, and commits of one file on them: what a worker in a fresh process needs to make the artifact, from nothing and as
+ * the difference to the last commit, and what `git clone --depth 1` does, by turns.
  */
 export async function benchLarge(): Promise<Figure[]> {
   const dir = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
@@ -31,46 +43,59 @@ export async function benchLarge(): Promise<Figure[]> {
   mkdirSync(root);
   const server = await startGitServer({ root });
   try {
-    const files = Object.fromEntries(
-      Array.from({ length: 2000 }, (_, n) => [`dir-${n % 50}/file-${n}.bin`, randomBytes(50_000)]),
-    );
-    const repo = await createRepository(root, 'large.git', files, { branch: 'main' });
-    const url = `${server.url}/large.git`;
-    const [whole, difference, clone]: [Cost[], Cost[], Cost[]] = [[], [], []];
-    for (let round = 0; round < rounds; round++) {
-      const state = join(dir, `state-${round}`);
-      const commit = (n: number) =>
-        commitFiles(repo, { 'dir-7/file-7.bin': randomBytes(50_000 + n) }, { branch: 'main' });
-      whole.push(await workOn(state, url, await commit(1)));
-      const oid = await commit(2);
-      difference.push(await workOn(state, url, oid));
-      clone.push(await gitClone(join(dir, `clone-${round}`), url));
+    const figures: Figure[] = [];
+    for (const [index, shape] of shapes.entries()) {
+      const name = `large-${index}.git`;
+      const files = Object.fromEntries(
+        Array.from({ length: shape.files }, (_, n) => [`dir-${n % 50}/sub-${n % 500}/file-${n}`, shape.content(n)]),
+      );
+      const repo = await createRepository(root, name, files, { branch: 'main' });
+      const work = join(dir, `work-${index}`);
+      mkdirSync(work);
+      figures.push(...figuresOf(shape, await measure(shape, repo, `${server.url}/${name}`, work)));
     }
-    return figuresOf(whole, difference, clone);
+    return figures;
   } finally {
     await server.close();
     rmSync(dir, { recursive: true, force: true });
   }
 }
 
-function figuresOf(whole: Cost[], difference: Cost[], clone: Cost[]): Figure[] {
+interface Measured {
+  whole: Cost[];
+  difference: Cost[];
+  clone: Cost[];
+}
+
+async function measure(shape: Shape, repo: string, url: string, dir: string): Promise<Measured> {
+  const measured: Measured = { whole: [], difference: [], clone: [] };
+  for (let round = 0; round < rounds; round++) {
+    const state = join(dir, `state-${round}`);
+    const commit = (n: number) =>
+      commitFiles(repo, { 'dir-7/sub-7/file-7': `${shape.content(n)} ${round} ${n}` }, { branch: 'main' });
+    measured.whole.push(await workOn(state, url, await commit(1)));
+    measured.difference.push(await workOn(state, url, await commit(2)));
+    measured.clone.push(await gitClone(join(dir, `clone-${round}`), url));
+  }
+  return measured;
+}
+
+function figuresOf({ name: shape }: Shape, { whole, difference, clone }: Measured): Figure[] {
   const middle = (costs: Cost[], what: keyof Cost) => median(costs.map(cost => cost[what]));
   const figures: Figure[] = [];
   for (const [name, costs] of Object.entries({ whole, 'one file changed': difference, 'git clone --depth 1': clone }))
     figures.push(
-      { name: `100 MB, ${name}: sent by the server`, value: middle(costs, 'bytes') / 2 ** 20, unit: 'MiB' },
-      { name: `100 MB, ${name}: time`, value: middle(costs, 'seconds'), unit: 's' },
-      { name: `100 MB, ${name}: peak memory`, value: middle(costs, 'peak'), unit: 'MiB' },
+      { name: `${shape}, ${name}: sent by the server`, value: middle(costs, 'bytes') / 2 ** 20, unit: 'MiB' },
+      { name: `${shape}, ${name}: time`, value: middle(costs, 'seconds'), unit: 's' },
+      { name: `${shape}, ${name}: peak memory`, value: middle(costs, 'peak'), unit: 'MiB' },
     );
   for (const what of ['bytes', 'seconds', 'peak'] as const)
-    figures.push(
-      { name: `${what}: whole / git clone`, value: middle(whole, what) / middle(clone, what), unit: '×' },
-      {
-        name: `${what}: one file changed / git clone`,
-        value: middle(difference, what) / middle(clone, what),
+    for (const [name, costs] of Object.entries({ whole, 'one file changed': difference }))
+      figures.push({
+        name: `${shape}, ${what}: ${name} / git clone`,
+        value: middle(costs, what) / middle(clone, what),
         unit: '×',
-      },
-    );
+      });
   return figures;
 }
 

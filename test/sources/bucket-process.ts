@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { bucketController } from '../../shared/controllers/source/bucket/bucket.ts';
 import { bucketName } from '../../shared/controllers/source/testing/s3-server.ts';
 import { conditionText, startSourceWorld } from '../../shared/controllers/source/testing/source-world.ts';
+import { mostMemory } from '../fixtures/most-memory.ts';
 
 const world = await startSourceWorld('Bucket', [bucketController]);
 const spec = { bucketName, endpoint: process.argv[2], insecure: true };
@@ -12,7 +13,7 @@ const tell = (bucket: Awaited<ReturnType<typeof world.again>>) =>
     ready: conditionText(bucket, 'Ready'),
     event: world.events('many').at(-1)?.text,
     artifact: bucket.status.artifact,
-    megabytes: Math.round(process.resourceUsage().maxRSS / 1024),
+    megabytes: Math.round(mostMemory()),
   });
 tell(await world.reconcile('many', spec));
 await once(process, 'message');
