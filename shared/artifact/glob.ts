@@ -15,11 +15,22 @@ type Token =
 export function compileName(pattern: string): NamePattern {
   const tokens = tokenize(pattern);
   if (!tokens) return () => false;
-  if (tokens.every(token => token.kind === 'char')) {
-    const literal = tokens.map(token => (token.kind === 'char' ? token.char : '')).join('');
-    return name => name === literal;
-  }
+  const [first, ...rest] = tokens;
+  if (tokens.every(token => token.kind === 'char')) return equals(literalOf(tokens));
+  if (first?.kind === 'star' && rest.every(token => token.kind === 'char')) return endsWith(literalOf(rest));
   return name => matches(Array.from(name), tokens);
+}
+
+function literalOf(tokens: Token[]): string {
+  return tokens.map(token => (token.kind === 'char' ? token.char : '')).join('');
+}
+
+function equals(literal: string): NamePattern {
+  return name => name === literal;
+}
+
+function endsWith(literal: string): NamePattern {
+  return name => name.endsWith(literal);
 }
 
 function matches(name: string[], tokens: Token[]): boolean {

@@ -98,6 +98,14 @@ function compilePart(text: string): Part {
  */
 function partsMatcher(parts: Part[], dirOnly: boolean): (names: string[], start: number, isDir: boolean) => boolean {
   const last = parts.length - 1;
+  const [first, second] = parts;
+  // A name anywhere, as nearly all patterns are: the same in short.
+  if (first === 'any directories' && typeof second === 'function' && last === 1)
+    return (names, start, isDir) => {
+      const end = dirOnly && !isDir ? names.length - 1 : names.length;
+      for (let index = start; index < end; index++) if (second(names[index]!)) return true;
+      return false;
+    };
   return (names, start, isDir) => {
     let at = new Array<boolean>(parts.length + 1).fill(false);
     at[0] = true;
