@@ -26,7 +26,8 @@ const mostFiles = 300_000;
 
 /**
  * What a base begins with, as one line of JSON; then the segments of the artifact, and the commit's trees and small files.
- * The version grows with what is kept, and with the bytes that shared/artifact/gzip.ts writes: an archive has them of one kind.
+ * The version grows with what is kept, and with the bytes that archive.ts and gzip.ts of shared/artifact write: an archive has
+ * them of one kind.
  */
 const Head = z.object({
   version: z.literal(2),
