@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { fstatSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -39,7 +39,7 @@ async function write(files: Files, earlier?: KeptArchive): Promise<Written> {
     const paths = [...files.keys()].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
     for (const path of paths) {
       const { content, executable, named = true } = files.get(path)!;
-      const oid = createHash('sha1').update(content).digest('hex');
+      const oid = oidOf(content);
       yield {
         path,
         mode: executable ? 'executable' : 'file',
@@ -56,11 +56,23 @@ async function write(files: Files, earlier?: KeptArchive): Promise<Written> {
   return { ...(await writeArchive(entries(), file, earlier)), file, read };
 }
 
-/** The archive as it is kept for the next one. */
-function keep({ file, digest, segments }: Written, bytes = readFileSync(file)): Promise<KeptArchive> {
-  const descriptor = openSync(join(dir, `${written++}.kept`), 'wx+');
-  return KeptArchive.receive(descriptor, Readable.from([bytes]), digest, segments);
+interface Keeping {
+  bytes?: Buffer;
+  descriptor?: number;
+  most?: number;
 }
+
+/** The archive as it is kept for the next one. */
+function keep({ file, digest, segments }: Written, keeping: Keeping = {}): Promise<KeptArchive> {
+  const { bytes = readFileSync(file), descriptor = keptFile(), most } = keeping;
+  return KeptArchive.receive(descriptor, Readable.from([bytes]), digest, segments, most);
+}
+
+function keptFile(): number {
+  return openSync(join(dir, `${written++}.kept`), 'wx+');
+}
+
+const oidOf = (content: Buffer) => createHash('sha1').update(content).digest('hex');
 
 function tree(seed: string, count: number): Files {
   const files: Files = new Map();
@@ -117,13 +129,62 @@ test('every content is found by its id, and no other', async () => {
   const files = tree('contents', 300);
   const earlier = await keep(await write(files));
   for (const { content } of files.values()) {
-    const oid = createHash('sha1').update(content).digest('hex');
+    const oid = oidOf(content);
     assert.equal(earlier.sizeOf(oid), content.length);
+    await earlier.unpack(oid);
     assert.ok(earlier.read(oid).equals(content));
   }
   assert.equal(earlier.sizeOf('0'.repeat(40)), undefined);
+  await assert.rejects(earlier.unpack('0'.repeat(40)), { code: 'InvalidArchive' });
   assert.throws(() => earlier.read('0'.repeat(40)), { code: 'InvalidArchive' });
   earlier.close();
+});
+
+test('in any order, a segment is unpacked once, and what is read keeps nothing else in memory', async () => {
+  const files = tree('any order', 900);
+  const first = await write(files);
+  const descriptor = keptFile();
+  const earlier = await keep(first, { descriptor });
+  const contents = [...files.values()].map(({ content }) => content);
+  const scattered = contents.map((_, n) => contents[(n * 541) % contents.length]!);
+  const buffers = new Set<ArrayBufferLike>();
+  for (const content of [...scattered, ...scattered]) {
+    await earlier.unpack(oidOf(content));
+    const bytes = earlier.read(oidOf(content));
+    assert.ok(bytes.equals(content));
+    buffers.add(bytes.buffer);
+  }
+  const unpacked = first.segments.reduce((sum, { size }) => sum + size, 0);
+  assert.equal(fstatSync(descriptor).size, first.size + unpacked);
+  const read = 2 * contents.reduce((sum, content) => sum + content.length, 0);
+  const held = [...buffers].reduce((sum, buffer) => sum + buffer.byteLength, 0);
+  assert.ok(held < 2 * read, `${held} bytes are held by ${read}`);
+  earlier.close();
+});
+
+test('no more is unpacked than there is room for, and nothing is read that was not unpacked', async () => {
+  const files = tree('room', 300);
+  const first = await write(files);
+  const most = first.segments[0]!.size;
+  const earlier = await keep(first, { most });
+  const [own, other] = [first.segments[0]!, first.segments[1]!].map(({ contents }) => contents[0]!.oid);
+  await earlier.unpack(own!);
+  await assert.rejects(earlier.unpack(other!), { code: 'TooLarge' });
+  assert.throws(() => earlier.read(other!), { code: 'InvalidArchive' });
+  assert.equal(earlier.read(own!).length, earlier.sizeOf(own!));
+  assert.equal((await write(files, earlier)).digest, first.digest, 'what is copied needs no room');
+  earlier.close();
+});
+
+test('a segment that unpacks to more or less than was noted is refused', async () => {
+  const first = await write(tree('noted', 200));
+  for (const wrong of [-1, 1]) {
+    const segments = first.segments.map(segment => ({ ...segment, size: segment.size + wrong }));
+    const earlier = await keep({ ...first, segments });
+    for (const { contents } of segments)
+      await assert.rejects(earlier.unpack(contents[0]!.oid), { code: 'InvalidArchive' });
+    earlier.close();
+  }
 });
 
 test('a file whose content has no name is always read; those of other segments are not', async () => {
@@ -161,5 +222,5 @@ test('an earlier archive that is damaged or cut off is refused', async () => {
   const flipped = Buffer.from(bytes);
   flipped[bytes.length >> 1]! ^= 1;
   for (const damaged of [flipped, bytes.subarray(0, -1), Buffer.alloc(0)])
-    await assert.rejects(keep(first, damaged), { code: 'DigestMismatch' });
+    await assert.rejects(keep(first, { bytes: damaged }), { code: 'DigestMismatch' });
 });

@@ -28,7 +28,9 @@ interface Place {
 export interface KeptBlobs {
   /** Bytes; undefined for one that is not there. */
   sizeOf(oid: string): number | undefined;
-  /** Of one that is there. */
+  /** Makes one that is there ready to be read. */
+  unpack(oid: string): Promise<void>;
+  /** Of one that is ready. */
   read(oid: string): Buffer;
 }
 
@@ -88,7 +90,17 @@ export class GitBase {
     return size === undefined ? undefined : { type: blob, size };
   }
 
-  /** The bytes of an object that {@link find} finds. Throws GitError Corrupt when they are others now. */
+  /** Makes an object that {@link find} finds ready to be read. Throws GitError Corrupt when it cannot be. */
+  async unpack(oid: string): Promise<void> {
+    if (this.#places.has(oid)) return;
+    try {
+      await this.#blobs.unpack(oid);
+    } catch (cause) {
+      throw cannotBeRead(oid, cause);
+    }
+  }
+
+  /** The bytes of an object that was made ready. Throws GitError Corrupt when they are others now. */
   read(oid: string): Buffer {
     const place = this.#places.get(oid);
     if (place) return this.#added(place);
@@ -116,9 +128,13 @@ export class GitBase {
     try {
       return this.#blobs.read(oid);
     } catch (cause) {
-      throw new GitError('Corrupt', `object ${oid} was kept, and cannot be read`, { cause });
+      throw cannotBeRead(oid, cause);
     }
   }
+}
+
+function cannotBeRead(oid: string, cause: unknown): GitError {
+  return new GitError('Corrupt', `object ${oid} was kept, and cannot be read`, { cause });
 }
 
 function numberOf(type: ObjectType): number {
@@ -154,6 +170,7 @@ export class PackOverBase implements Objects {
     const found = this.#pack.has(oid) ? undefined : this.#base.find(oid);
     if (!found) return this.#pack.read(oid, type);
     if (objectTypes[found.type] !== type) throw new GitError('Corrupt', `object ${oid} is not a ${type}`);
+    await this.#base.unpack(oid);
     return this.#base.read(oid);
   }
 

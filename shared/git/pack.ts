@@ -158,6 +158,7 @@ export class Pack implements Objects {
       const children = table.waiting.get(oid);
       if (!children || !this.#base?.find(oid)) continue;
       table.waiting.delete(oid);
+      await this.#base.unpack(oid);
       const base = noBase - this.#outside.push(oid);
       for (const child of children) {
         table.bases[child] = base;

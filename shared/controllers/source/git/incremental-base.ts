@@ -19,8 +19,8 @@ import { withDirectory } from '../stored-file.ts';
 
 /** A commit that the server sent in less than this is fetched whole the next time, too: reading a base would cost more. */
 const worthwhileBytes = 2 * 2 ** 20;
-/** The artifact is copied into /tmp: a larger one would not fit beside what is made of it. */
-const mostBytes = 768 * 2 ** 20;
+/** The artifact is copied into /tmp: a larger one would not fit beside what is unpacked and made of it. */
+const mostBytes = 704 * 2 ** 20;
 /** What is kept of more files would not fit into memory beside the rest. */
 const mostFiles = 300_000;
 

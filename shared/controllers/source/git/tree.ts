@@ -28,10 +28,10 @@ export async function fetchTree(work: GitWork): Promise<Fetched> {
     if (!blamesBase(error)) throw error;
     const { message } = error as Error;
     work.log.info('the difference to the last commit does not do: fetching all of it', { error: message });
-    return await fetchFrom(work, origin);
   } finally {
     base.close();
   }
+  return fetchFrom(work, origin);
 }
 
 async function fetchFrom(work: GitWork, origin: Origin, base?: KeptCommit): Promise<Fetched> {
