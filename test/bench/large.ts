@@ -34,8 +34,8 @@ const shapes: Shape[] = [
 ];
 
 /**
- * Large trees, and commits of one file on them: what a worker in a fresh process needs to make the artifact, from nothing and as
- * the difference to the last commit, and what `git clone --depth 1` does, by turns.
+ * Large trees, commits of one file on them, and such that move every file: what a worker in a fresh process needs to make the
+ * artifact, from nothing and as the difference to the last commit, and what `git clone --depth 1` does, by turns.
  */
 export async function benchLarge(): Promise<Figure[]> {
   const dir = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
@@ -52,7 +52,7 @@ export async function benchLarge(): Promise<Figure[]> {
       const repo = await createRepository(root, name, files, { branch: 'main' });
       const work = join(dir, `work-${index}`);
       mkdirSync(work);
-      figures.push(...figuresOf(shape, await measure(shape, repo, `${server.url}/${name}`, work)));
+      figures.push(...figuresOf(shape, await measure(shape, files, repo, `${server.url}/${name}`, work)));
     }
     return figures;
   } finally {
@@ -64,33 +64,45 @@ export async function benchLarge(): Promise<Figure[]> {
 interface Measured {
   whole: Cost[];
   difference: Cost[];
+  moved: Cost[];
   clone: Cost[];
 }
 
-async function measure(shape: Shape, repo: string, url: string, dir: string): Promise<Measured> {
-  const measured: Measured = { whole: [], difference: [], clone: [] };
+type Files = Record<string, Buffer | string>;
+
+async function measure(shape: Shape, files: Files, repo: string, url: string, dir: string): Promise<Measured> {
+  const measured: Measured = { whole: [], difference: [], moved: [], clone: [] };
   for (let round = 0; round < rounds; round++) {
     const state = join(dir, `state-${round}`);
     const commit = (n: number) =>
       commitFiles(repo, { 'dir-7/sub-7/file-7': `${shape.content(n)} ${round} ${n}` }, { branch: 'main' });
     measured.whole.push(await workOn(state, url, await commit(1)));
     measured.difference.push(await workOn(state, url, await commit(2)));
+    const move = { branch: 'main', replace: true };
+    measured.moved.push(await workOn(state, url, await commitFiles(repo, elsewhere(files, round), move)));
     measured.clone.push(await gitClone(join(dir, `clone-${round}`), url));
   }
   return measured;
 }
 
-function figuresOf({ name: shape }: Shape, { whole, difference, clone }: Measured): Figure[] {
+/** The same contents in other directories, in another order. */
+function elsewhere(files: Files, round: number): Files {
+  const moved = Object.values(files).map((content, n) => [`moved-${round}/${(n * 7919) % 61}/file-${n}`, content]);
+  return Object.fromEntries(moved);
+}
+
+function figuresOf({ name: shape }: Shape, { whole, difference, moved, clone }: Measured): Figure[] {
   const middle = (costs: Cost[], what: keyof Cost) => median(costs.map(cost => cost[what]));
   const figures: Figure[] = [];
-  for (const [name, costs] of Object.entries({ whole, 'one file changed': difference, 'git clone --depth 1': clone }))
+  const ours = { whole, 'one file changed': difference, 'every file moved': moved };
+  for (const [name, costs] of Object.entries({ ...ours, 'git clone --depth 1': clone }))
     figures.push(
       { name: `${shape}, ${name}: sent by the server`, value: middle(costs, 'bytes') / 2 ** 20, unit: 'MiB' },
       { name: `${shape}, ${name}: time`, value: middle(costs, 'seconds'), unit: 's' },
       { name: `${shape}, ${name}: peak memory`, value: middle(costs, 'peak'), unit: 'MiB' },
     );
   for (const what of ['bytes', 'seconds', 'peak'] as const)
-    for (const [name, costs] of Object.entries({ whole, 'one file changed': difference }))
+    for (const [name, costs] of Object.entries(ours))
       figures.push({
         name: `${shape}, ${what}: ${name} / git clone`,
         value: middle(costs, what) / middle(clone, what),
