@@ -45,10 +45,11 @@ export class Model {
     this.schema = document ? schemaIn(document, resource) : compileSchema(resource.crd);
   }
 
-  run(step: Step): Outcome {
+  /** `now`: RFC 3339, when the step is taken: the order of managedFields goes by it. */
+  run(step: Step, now: string): Outcome {
     try {
       const live = step.verb === 'create' ? undefined : this.live;
-      const next = this.#next(step, live);
+      const next = this.#next(step, live, now);
       const changed = !live || !sameValue(live, next);
       return { object: comparable(next), changed };
     } catch (error) {
@@ -56,14 +57,9 @@ export class Model {
     }
   }
 
-  #next(step: Step, live: KubeObject | undefined): KubeObject {
+  #next(step: Step, live: KubeObject | undefined, now: string): KubeObject {
     const body = bodyOf(step, live) as KubeObject;
-    const tracking = {
-      schema: this.schema,
-      manager: step.manager,
-      subresource: step.subresource,
-      now: '2026-01-01T00:00:00Z',
-    };
+    const tracking = { schema: this.schema, manager: step.manager, subresource: step.subresource, now };
     const fieldValidation = step.fieldValidation ?? 'Strict';
     if (step.verb === 'apply') {
       const merged = serverSideApply({ ...tracking, live, applied: body, force: step.force ?? false });
@@ -167,6 +163,18 @@ const allocated = [
   'priority',
   'preemptionPolicy',
 ];
+
+/**
+ * When a step was taken, as the server's managedFields tell of it, which may be a second later than the step before. Any time
+ * where they tell of none: then the server has changed nothing.
+ */
+export function timeOf({ verb, manager, subresource }: Step, live: KubeObject | undefined): string {
+  const operation = verb === 'apply' ? 'Apply' : 'Update';
+  const own = live?.metadata.managedFields?.find(
+    entry => entry.manager === manager && entry.operation === operation && entry.subresource === subresource,
+  );
+  return own?.time ?? '2026-01-01T00:00:00Z';
+}
 
 /** The object without what each server gives out by itself: identity, times, addresses, a status that nobody wrote. */
 export function comparable(object: KubeObject): unknown {

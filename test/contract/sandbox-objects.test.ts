@@ -12,7 +12,7 @@ import { apiserverMissing, startApiserver } from '../apiserver/cluster.ts';
 import { coreCases } from './sandbox-objects-core.ts';
 import { deploymentCases } from './sandbox-objects-deployment.ts';
 import { kindCases } from './sandbox-objects-kinds.ts';
-import { Model, type OpenApiDocument, Real, type Resource, type Step } from './sandbox-objects-model.ts';
+import { Model, type OpenApiDocument, Real, type Resource, type Step, timeOf } from './sandbox-objects-model.ts';
 import type { Case } from './sandbox-objects-steps.ts';
 import { widgetCase, widgetSchema } from './sandbox-objects-widget.ts';
 
@@ -39,7 +39,9 @@ describe('object functions against kube-apiserver', { skip }, () => {
       const model = new Model(resource, one.resource.crd ? undefined : await document(real, resource));
       for (const [i, step] of named(one).entries()) {
         const wanted = await real.run(resource, step);
-        await t.test(`${i + 1}. ${step.verb} by ${step.manager}`, () => assert.deepEqual(model.run(step), wanted));
+        await t.test(`${i + 1}. ${step.verb} by ${step.manager}`, () =>
+          assert.deepEqual(model.run(step, timeOf(step, real.live)), wanted),
+        );
         // One difference shall not be told again by every later step.
         model.live = real.live;
       }
