@@ -139,9 +139,9 @@ test('an object that the API server would refuse never reaches the queue', async
   );
 });
 
-test('a repository of 100 MB is fetched, and the others do not wait for it', async () => {
+test('a repository of 200 MB is fetched, and the others do not wait for it', async () => {
   const files: Record<string, string | Buffer> = {};
-  for (let n = 0; n < 20; n++) files[`blob-${n}.bin`] = randomBytes(5_000_000);
+  for (let n = 0; n < 40; n++) files[`blob-${n}.bin`] = randomBytes(5_000_000);
   files['a.yaml'] = yaml(configMap('large', { x: '1' }));
   const repo = await createRepository(world.repositories, 'large.git');
   // Stored as it is: compressing what does not compress would be most of what this test does.
@@ -162,6 +162,6 @@ test('a repository of 100 MB is fetched, and the others do not wait for it', asy
   const isReady = async () => conditionOf(await world.get('GitRepository', ns, 'large'), 'Ready')?.status === 'True';
   await until('it is fetched', isReady, 180);
   const large = await world.condition('GitRepository', ns, 'large', 'Ready', 'True');
-  assert.ok(large.status.artifact.size > 90_000_000);
+  assert.ok(large.status.artifact.size > 180_000_000);
   await until('it is applied', async () => world.get('ConfigMap', ns, 'large'), 120);
 });
