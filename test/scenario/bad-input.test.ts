@@ -158,9 +158,9 @@ test('a repository of 200 MB is fetched, and the others do not wait for it', asy
       ks('large', { sourceRef: { kind: 'GitRepository', name: 'large' } }),
     ),
   );
-  // As long as its own timeout allows.
+  // As long as its own timeout allows, and then as a second try needs: other tests run beside it.
   const isReady = async () => conditionOf(await world.get('GitRepository', ns, 'large'), 'Ready')?.status === 'True';
-  await until('it is fetched', isReady, 180);
+  await until('it is fetched', isReady, 300);
   const large = await world.condition('GitRepository', ns, 'large', 'Ready', 'True');
   assert.ok(large.status.artifact.size > 180_000_000);
   await until('it is applied', async () => world.get('ConfigMap', ns, 'large'), 120);
