@@ -1,11 +1,11 @@
 /** A real Kubernetes control plane on this machine: etcd, kube-apiserver, kube-controller-manager; no kubelet. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { createWriteStream, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from '../programs/free-port.ts';
 import type { Binaries } from './build.ts';
 import { builtBinaries } from './build.ts';
 
@@ -46,10 +46,10 @@ export async function startApiserver(options: Options): Promise<Apiserver> {
     for (const child of children.values()) child.kill('SIGKILL');
   });
   const start = (name: string, command: string, args: string[]) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-    const log = createWriteStream(join(dir, `${name}.log`), { flags: 'a' });
-    child.stdout.pipe(log);
-    child.stderr.pipe(log, { end: false });
+    // Its own file: a pipe would hold it up while this process is busy.
+    const log = openSync(join(dir, `${name}.log`), 'a');
+    const child = spawn(command, args, { stdio: ['ignore', log, log] });
+    closeSync(log);
     children.set(name, child);
     return child;
   };
@@ -169,20 +169,9 @@ current-context: test
 }
 
 async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-      return server;
-    }),
-  );
-  return Promise.all(
-    servers.map(server => {
-      const address = server.address();
-      const port = typeof address === 'object' && address ? address.port : 0;
-      return new Promise<number>(resolve => server.close(() => resolve(port)));
-    }),
-  );
+  const ports = new Set<number>();
+  while (ports.size < count) ports.add(await freePort());
+  return [...ports];
 }
 
 async function ready(child: ChildProcess, url: string, token: string, log: string): Promise<void> {
