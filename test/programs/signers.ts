@@ -19,14 +19,16 @@ export interface SigningKey {
 }
 
 export interface Signers {
-  /** A PGP key; `algorithm` as for `gpg --quick-gen-key` (rsa2048, ed25519, nistp256, …), `expires` as there. */
-  pgp(algorithm?: string, expires?: string): Promise<SigningKey>;
+  /** A PGP key; `algorithm` as for `gpg --quick-gen-key` (rsa2048, ed25519, nistp256, …). */
+  pgp(algorithm?: string): Promise<SigningKey>;
   /** An SSH key; `type` and `bits` as for ssh-keygen. */
   ssh(type?: string, bits?: number): Promise<SigningKey>;
   /** A new, signed commit with the tree of the branch's tip and its parents; the branch moves to it. Answers its id. */
   commit(repository: string, key: SigningKey, options?: { branch?: string; message?: string }): Promise<string>;
   /** An annotated, signed tag of a commit. Replaces one of its name. Answers the tag's id. */
   tag(repository: string, key: SigningKey, name: string, target: string): Promise<string>;
+  /** A PGP key that was given another end, as `gpg --quick-set-expire` has it: from now on. */
+  expire(key: SigningKey, end: string): Promise<SigningKey>;
   /** The certificate that revokes a PGP key. */
   revocation(key: SigningKey): string;
   /** Runs gpg with this home. */
@@ -57,9 +59,9 @@ export function startSigners(): Signers {
   let made = 0;
   return {
     gpg,
-    async pgp(algorithm = 'ed25519', expires = 'never') {
+    async pgp(algorithm = 'ed25519') {
       const user = `author-${++made}@example.com`;
-      await gpg(['--quick-gen-key', user, algorithm, 'sign', expires]);
+      await gpg(['--quick-gen-key', user, algorithm, 'sign', 'never']);
       const listed = await gpg(['--with-colons', '--list-keys', user]);
       const name = /^pub:[^:]*:[^:]*:[^:]*:([0-9A-F]{16}):/m.exec(listed)?.[1] ?? '';
       const publicKey = await gpg(['--armor', '--export', user]);
@@ -84,6 +86,12 @@ export function startSigners(): Signers {
       const git = (...args: string[]) => run('git', [...key.git, '--git-dir', repository, ...args]);
       await git('tag', '--force', '--sign', '-m', `Release ${name}`, name, target);
       return git('rev-parse', `refs/tags/${name}`);
+    },
+    async expire(key, end) {
+      const listed = await gpg(['--with-colons', '--list-keys', key.name]);
+      const fingerprint = /^fpr:+([0-9A-F]+):/m.exec(listed)?.[1] ?? '';
+      await gpg(['--quick-set-expire', fingerprint, end]);
+      return { ...key, publicKey: await gpg(['--armor', '--export', key.name]) };
     },
     revocation(key) {
       const [file] = globSync(`openpgp-revocs.d/*${key.name}.rev`, { cwd: gnupg });

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   signatureType,
   signedCommit,
@@ -82,20 +83,27 @@ describe('what Git signed', () => {
     }
   });
 
-  test('with a key that has expired, or was revoked, is not trusted', async () => {
-    const expiring = await signers.pgp('ed25519', 'seconds=2');
-    const revoked = await signers.pgp();
-    const byExpiring = signedCommit(object('commit', await signers.commit(repository, expiring)));
+  test('with a key that has expired, until it is renewed, or that was revoked, is not trusted', async () => {
+    const [lasting, revoked] = [await signers.pgp(), await signers.pgp()];
+    const commit = signedCommit(object('commit', await signers.commit(repository, lasting)));
     const byRevoked = signedCommit(object('commit', await signers.commit(repository, revoked)));
+    assert.equal(await verifySignature(commit, trust(lasting)), lasting.name);
     assert.equal(await verifySignature(byRevoked, trust(revoked)), revoked.name);
+
+    const expired = await signers.expire(lasting, 'seconds=1');
     const end = Date.now() + 60_000;
     const isTrusted = () =>
-      verifySignature(byExpiring, trust(expiring)).then(
+      verifySignature(commit, trust(expired)).then(
         () => true,
         () => false,
       );
-    while (await isTrusted()) assert.ok(Date.now() < end, 'the key expires');
-    await assert.rejects(verifySignature(byExpiring, trust(expiring)), { message: /expired/ });
+    while (await isTrusted()) {
+      assert.ok(Date.now() < end, 'the key expires');
+      await delay(50);
+    }
+    await assert.rejects(verifySignature(commit, trust(expired)), { message: /expired/ });
+    const renewed = await signers.expire(lasting, '1y');
+    assert.equal(await verifySignature(commit, trust(renewed)), renewed.name, 'what was signed before the key was renewed');
 
     await signers.gpg(['--import'], signers.revocation(revoked));
     const publicKey = await signers.gpg(['--armor', '--export', revoked.name]);
