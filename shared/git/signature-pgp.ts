@@ -26,7 +26,13 @@ export async function verifyPgp(signature: string, payload: Buffer, keyRings: st
   const message = await openpgp.createMessage({ binary: payload });
   // A key that was renewed says so by a newer signature of itself, in place of the one from before it signed this.
   const config = { allowInsecureVerificationWithReformattedKeys: true };
-  const results = await openpgp.verify({ message, signature: parsed, verificationKeys: keys, format: 'binary', config });
+  const results = await openpgp.verify({
+    message,
+    signature: parsed,
+    verificationKeys: keys,
+    format: 'binary',
+    config,
+  });
   const problems: string[] = [];
   for (const { verified, keyID } of results.signatures) {
     const owner = keys.find(key => key.getKeys(keyID).length > 0);

@@ -103,7 +103,11 @@ describe('what Git signed', () => {
     }
     await assert.rejects(verifySignature(commit, trust(expired)), { message: /expired/ });
     const renewed = await signers.expire(lasting, '1y');
-    assert.equal(await verifySignature(commit, trust(renewed)), renewed.name, 'what was signed before the key was renewed');
+    assert.equal(
+      await verifySignature(commit, trust(renewed)),
+      renewed.name,
+      'what was signed before the key was renewed',
+    );
 
     await signers.gpg(['--import'], signers.revocation(revoked));
     const publicKey = await signers.gpg(['--armor', '--export', revoked.name]);
