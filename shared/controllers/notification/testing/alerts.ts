@@ -32,6 +32,9 @@ const server = createServer((request, response) => {
   });
 });
 
+// A connection that is closed for being idle may just have been taken for the next POST.
+server.keepAliveTimeout = 0;
+
 before(async () => {
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
   address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
