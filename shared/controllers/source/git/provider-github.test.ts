@@ -21,19 +21,18 @@ after(() => {
   api.close();
 });
 
-let now = Date.now();
-const clock = { now: () => now };
+const clock = { ahead: 0, now: () => Date.now() + clock.ahead };
 const installed = (): GitHubApp => ({
   id: app.id,
   installationId: String(app.installation),
   privateKey: appKey,
   baseUrl: api.url,
 });
-const token = (of: GitHubApp) => installationToken(of, http, clock as never);
+const token = (of: GitHubApp) => installationToken(of, http, clock);
 
 describe('a GitHub App', () => {
   beforeEach(() => {
-    now = Date.now();
+    clock.ahead = 0;
     api.requests.length = 0;
     api.lifeMs = 3_600_000;
     forgetToken(installed());
@@ -43,11 +42,11 @@ describe('a GitHub App', () => {
     const [one, two] = await Promise.all([token(installed()), token(installed())]);
     assert.equal(one, api.tokens.at(-1));
     assert.equal(two, one);
-    now += 54 * 60_000;
+    clock.ahead = 54 * 60_000;
     assert.equal(await token(installed()), one);
     assert.deepEqual(api.requests, [`POST /app/installations/${app.installation}/access_tokens 201`]);
     forgetToken(installed());
-    now = Date.now();
+    clock.ahead = 0;
     api.lifeMs = 4 * 60_000;
     const short = await token(installed());
     assert.notEqual(await token(installed()), short, 'one that is about to expire is not used again');
