@@ -23,7 +23,7 @@ export interface Told {
 export interface SourceWorld extends Installed {
   /** Moves the clock of the reconciles ahead. */
   clock: Clock & { ahead: number };
-  /** Applies an object of the namespace default, reconciles it once, and answers it as it then is. */
+  /** Applies an object of the namespace default, reconciles it, and answers it as it then is. */
   reconcile(name: string, spec: Record<string, unknown>): Promise<KubeObject>;
   /** Reconciles it once more, as it is. */
   again(name: string): Promise<KubeObject>;
@@ -48,16 +48,20 @@ export async function startSourceWorld(
   const clock = { ahead: 0, now: () => Date.now() + clock.ahead };
   const ports: Ports = { ...installed.ports, clock, ...more };
   let count = 0;
+  const busy = new Set<string>();
+  const noted = controllers.map(controller => noting(controller, busy));
   let told: ReturnType<Installed['sent']> = [];
-  const again = async (name: string) => {
+  const again = async (name: string): Promise<KubeObject> => {
     // A message that was sent before the last start would be taken for done.
     clock.ahead += 1000;
     const key = { cluster: 'main', kind, namespace: 'default', name };
     const { body } = messageOf(workItem(key, { reason: 'test', trace: `t${++count}`, sentAt: clock.now() }));
     const attributes = { MessageGroupId: name, ApproximateReceiveCount: '1' };
     const deadline = clock.now() + 100_000;
-    const answer = await work([{ messageId: `m${count}`, body, attributes }], controllers, ports, deadline);
+    const answer = await work([{ messageId: `m${count}`, body, attributes }], noted, ports, deadline);
     if (answer.batchItemFailures.length > 0) throw new Error(`not reconciled: ${installed.log.slice(-5).join('\n')}`);
+    // As by its timer: on a machine that stalls, another that fetches the same takes longer than is waited for.
+    if (busy.delete(name)) return again(name);
     const object = await cluster.get(type, 'default', name);
     if (!object) throw new Error(`${kind} ${name} is gone`);
     return object;
@@ -84,6 +88,18 @@ export async function startSourceWorld(
         text: `${body.severity} ${body.reason}: ${body.message}`,
         metadata: body.metadata,
       }));
+    },
+  };
+}
+
+/** The controller, and the names of objects that are to come again because another is fetching the same. */
+function noting(controller: Controllers[number], busy: Set<string>): Controllers[number] {
+  return {
+    ...controller,
+    async reconcile(context) {
+      const outcome = await controller.reconcile(context);
+      if (outcome.type === 'requeue') busy.add(context.key.name);
+      return outcome;
     },
   };
 }
