@@ -42,7 +42,7 @@ export async function startOciWorld(): Promise<OciWorld> {
       body: message.body,
       attributes: { MessageGroupId: name, ApproximateReceiveCount: '2' },
     };
-    const answer = await work([record], [ociRepositoryController], ports, Date.now() + 60_000);
+    const answer = await work([record], [ociRepositoryController], ports, Date.now() + 15 * 60_000);
     if (answer.batchItemFailures.length > 0) throw new Error(`not reconciled: ${installed.log.slice(-5).join('\n')}`);
     const object = await cluster.get(type, 'default', name);
     if (!object) throw new Error(`OCIRepository ${name} is gone`);

@@ -57,7 +57,7 @@ export async function startSourceWorld(
     const key = { cluster: 'main', kind, namespace: 'default', name };
     const { body } = messageOf(workItem(key, { reason: 'test', trace: `t${++count}`, sentAt: clock.now() }));
     const attributes = { MessageGroupId: name, ApproximateReceiveCount: '1' };
-    const deadline = clock.now() + 100_000;
+    const deadline = clock.now() + 15 * 60_000;
     const answer = await work([{ messageId: `m${count}`, body, attributes }], noted, ports, deadline);
     if (answer.batchItemFailures.length > 0) throw new Error(`not reconciled: ${installed.log.slice(-5).join('\n')}`);
     // As by its timer: on a machine that stalls, another that fetches the same takes longer than is waited for.
