@@ -40,8 +40,8 @@ const awsEnvironment = onAws ? await prepareAws() : {};
 // parts each has processes of its own.
 const concurrency = availableParallelism() + (onAws ? 0 : 2);
 
-/** Of a test, and of a file. The faults on AWS's parts take their time: what a killed worker had comes back after half a minute. */
-const timeoutMs = (onAws ? 15 : 4) * 60_000;
+/** Of a test, and of a file: far beyond what they take on a busy machine. The faults on AWS's parts take their time: what a killed worker had comes back after half a minute. */
+const timeoutMs = (onAws ? 15 : 10) * 60_000;
 
 const endOfFile = new URL('./end-of-file.ts', import.meta.url).href;
 

@@ -17,7 +17,7 @@ export async function installCosign(say?: Say): Promise<Cosign> {
   return async (cwd, ...args) => {
     const env = { PATH: process.env.PATH, HOME: cwd, COSIGN_PASSWORD: '', COSIGN_YES: 'true' };
     try {
-      const { stdout, stderr } = await execute(command, args, { cwd, env, timeout: 60_000 });
+      const { stdout, stderr } = await execute(command, args, { cwd, env, timeout: 180_000 });
       return `${stdout}\n${stderr}`;
     } catch (error) {
       throw failure('cosign', args, error);

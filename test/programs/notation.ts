@@ -17,7 +17,7 @@ export async function installNotation(say?: Say): Promise<Notation> {
   return async (home, ...args) => {
     const env = { PATH: process.env.PATH, HOME: home, XDG_CONFIG_HOME: join(home, 'config') };
     try {
-      const { stdout, stderr } = await execute(command, args, { cwd: home, env, timeout: 60_000 });
+      const { stdout, stderr } = await execute(command, args, { cwd: home, env, timeout: 180_000 });
       return `${stdout}\n${stderr}`;
     } catch (error) {
       throw failure('notation', args, error);

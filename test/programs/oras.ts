@@ -17,7 +17,7 @@ export async function installOras(say?: Say): Promise<Oras> {
   return async (cwd, ...args) => {
     const env = { PATH: process.env.PATH, HOME: cwd };
     try {
-      return (await execute(command, args, { cwd, env, timeout: 60_000 })).stdout;
+      return (await execute(command, args, { cwd, env, timeout: 180_000 })).stdout;
     } catch (error) {
       throw failure('oras', args, error);
     }

@@ -133,8 +133,8 @@ test('an interval finds a new version by itself; kubectl sees the columns and wa
     const kubectl = async (...args: string[]) =>
       (await promisify(execFile)(await kubectlPath(), ['--kubeconfig', world.target.kubeconfigFile, '-n', ns, ...args]))
         .stdout;
-    await kubectl('wait', 'helmchart/interval', '--for=condition=ready', '--timeout=60s');
-    await kubectl('wait', 'helmrepository/interval', '--for=condition=ready', '--timeout=60s');
+    await kubectl('wait', 'helmchart/interval', '--for=condition=ready', '--timeout=120s');
+    await kubectl('wait', 'helmrepository/interval', '--for=condition=ready', '--timeout=120s');
     assert.match(
       await kubectl('get', 'hc', 'interval'),
       /NAME\s+CHART\s+VERSION\s+SOURCE KIND\s+SOURCE NAME\s+AGE\s+READY\s+STATUS\s+interval\s+app\s+\*\s+HelmRepository\s+interval\s+\S+\s+True\s+pulled 'app'/,
