@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer, request as forward } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { availableParallelism } from 'node:os';
 import { after, test } from 'node:test';
 import { createRepository } from '../../shared/local/git-server.ts';
 import { app, appKey, startGitHubApi } from '../programs/github-api.ts';
@@ -55,10 +56,13 @@ test('a GitHub App opens repositories, by a token that all its objects share', a
   const spec = { provider: 'github', secretRef: { name: 'app' } };
   await world.apply(yaml(appSecret('app'), gitRepository(ns, 'one', url, spec)));
   await world.condition('GitRepository', ns, 'one', 'Ready', 'True');
-  await world.apply(yaml(gitRepository(ns, 'two', url, spec), gitRepository(ns, 'three', url, spec)));
-  for (const name of ['two', 'three']) await world.condition('GitRepository', ns, name, 'Ready', 'True');
-  // Each process has its own.
-  assert.ok(github.tokens.length <= 2, `${github.tokens.length} tokens for three objects`);
+  // Each process has its own, and there are as many as cores.
+  const processes = availableParallelism();
+  const others = Array.from({ length: processes }, (_, n) => `other-${n}`);
+  await world.apply(yaml(...others.map(name => gitRepository(ns, name, url, spec))));
+  for (const name of others) await world.condition('GitRepository', ns, name, 'Ready', 'True');
+  const { length } = github.tokens;
+  assert.ok(length <= processes, `${length} tokens for ${others.length + 1} objects`);
   assert.ok(github.requests.includes('GET /orgs/acme/installation 200'));
 });
 
