@@ -31,7 +31,8 @@ async function drain(queue: QueuePort): Promise<void> {
 
 /** Receives one message, says so, and keeps it. */
 async function hold(queue: QueuePort): Promise<void> {
-  const [message] = await queue.receive('source', { max: 1, visibilitySeconds: 2 });
+  // Of a queue of its own: a sender that was killed may have left something in another.
+  const [message] = await queue.receive('notification', { max: 1, visibilitySeconds: 2 });
   process.stdout.write(`${message?.body}\n`);
   setInterval(() => undefined, 1000);
 }
