@@ -152,6 +152,8 @@ export function healthContract(target: KubeTarget): void {
       const applier = new Applier(client, namespace);
       const objects = [...'abcde'].map(name => configMap(namespace, name, {}));
       const web = deployment(namespace, 'web', 'nginx:1');
+      // Never gets ready: on the sandbox it would be before it is looked at.
+      web.spec.template.metadata.annotations = { 'sandbox.sluice.dev/fail': 'image-pull' };
       await applier.apply([...objects, web]);
       const before = client.stats.snapshot().byVerb;
       const refs = [...objects, web, configMap(namespace, 'absent', {})].map(refOf);
