@@ -180,10 +180,7 @@ test('a failing health check is reported with the object, and a newer revision s
 
   // The same deployment under a wait of ten minutes: the fix must not stand in line behind it.
   await world.apply(yaml(kustomization(ns, 'short', { healthChecks: [check], timeout: '10m', wait: true })));
-  await until(
-    'it waits',
-    async () => conditionOf(await world.get('Kustomization', ns, 'short'), 'Reconciling')?.status === 'True',
-  );
+  await world.condition('Kustomization', ns, 'short', 'Reconciling', 'True', 'Progressing');
   const sha = await commitFiles(
     repo,
     { 'app.yaml': yaml(deployment('web', 'web:2')) },

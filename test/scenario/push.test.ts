@@ -77,12 +77,12 @@ test('a push is fetched, applied, healthy and announced, and one trace leads thr
   assert.equal(told?.body.attachments[0].author_name?.toLowerCase().includes('/'), true);
   assert.equal(told?.body.channel, 'ops');
 
-  const events = await cluster.list({ apiVersion: 'v1', kind: 'Event' }, { namespace: ns });
-  const traces = new Set(
-    events.items
-      .filter(event => JSON.stringify(event.metadata.annotations ?? {}).includes(revision))
-      .map(event => event.metadata.annotations?.['sluice.dev/trace']),
-  );
+  const events = await until('the Events of both objects are there', async () => {
+    const { items } = await cluster.list({ apiVersion: 'v1', kind: 'Event' }, { namespace: ns });
+    const ofPush = items.filter(event => JSON.stringify(event.metadata.annotations ?? {}).includes(revision));
+    return new Set(ofPush.map(event => event.involvedObject.kind)).size === 2 ? ofPush : undefined;
+  });
+  const traces = new Set(events.map(event => event.metadata.annotations?.['sluice.dev/trace']));
   assert.equal(traces.size, 1, 'the Events of the push share one trace');
   assert.ok([...traces][0]);
 });

@@ -147,8 +147,10 @@ function inOutput(): string[] {
 }
 
 async function inCluster(): Promise<string[]> {
-  const events = await cluster.list({ apiVersion: 'v1', kind: 'Event' }, { namespace: ns });
-  assert.ok(events.items.length > 3);
+  const events = await until('the Events are there', async () => {
+    const { items } = await cluster.list({ apiVersion: 'v1', kind: 'Event' }, { namespace: ns });
+    return items.length > 3 ? items : undefined;
+  });
   const objects = await Promise.all(
     (
       [
@@ -160,7 +162,7 @@ async function inCluster(): Promise<string[]> {
       ] as const
     ).map(([kind, name]) => world.get(kind, ns, name)),
   );
-  const texts = [...events.items, ...objects.map(object => ({ kind: object?.kind, status: object?.status }))];
+  const texts = [...events, ...objects.map(object => ({ kind: object?.kind, status: object?.status }))];
   return texts.flatMap(object =>
     Object.entries(marks)
       .filter(([, mark]) => JSON.stringify(object).includes(mark))

@@ -11,7 +11,7 @@ import { dirname, join } from 'node:path';
 import { after } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { gunzipSync } from 'node:zlib';
+import { constants, gunzipSync } from 'node:zlib';
 import { parseAllDocuments } from 'yaml';
 import { apiVersionOf, kindOf } from '../../shared/api/kinds.ts';
 import type { Condition, KubeObject, TypeRef } from '../../shared/api/object.ts';
@@ -206,22 +206,37 @@ async function startRuntime(dir: string, kubeconfig: string, options: WorldOptio
       child.kill('SIGINT');
       return gone;
     },
-    stored: async () => storedFiles(dir),
+    stored: async () => storedFiles(dir).filter(([path]) => !path.startsWith(join(dir, 'secrets'))),
     close: async () => void (await runtime.stop()),
   };
   await runtime.start();
   return runtime;
 }
 
-/** The files of a state directory that hold no secrets by right. */
+/** The files of a state directory that hold no secrets by right. It is in use: some go meanwhile, and some are half written. */
 function storedFiles(dir: string): [string, string][] {
-  return readdirSync(dir, { recursive: true, withFileTypes: true })
-    .filter(entry => entry.isFile() && !entry.parentPath.startsWith(join(dir, 'secrets')))
-    .map(({ parentPath, name }) => {
-      const bytes = readFileSync(join(parentPath, name));
-      const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
-      return [join(parentPath, name), (isGzip ? gunzipSync(bytes) : bytes).toString('latin1')];
-    });
+  const entries = ifThere(() => readdirSync(dir, { withFileTypes: true })) ?? [];
+  return entries.flatMap(entry => {
+    const path = join(dir, entry.name);
+    if (entry.isDirectory()) return storedFiles(path);
+    const bytes = entry.isFile() ? ifThere(() => readFileSync(path)) : undefined;
+    return bytes ? [[path, unpacked(bytes).toString('latin1')] satisfies [string, string]] : [];
+  });
+}
+
+function ifThere<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** As much as there is, where the end is not written yet. */
+function unpacked(bytes: Buffer): Buffer {
+  const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
+  return isGzip ? gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH }) : bytes;
 }
 
 /** Polls until `probe` answers something other than undefined or false. Errors of the probe end the wait at once. */
