@@ -42,7 +42,7 @@ test('whatever dies, doubles or goes away meanwhile, all ends as the last commit
   const before = await stableObjects();
   const done = await storm();
   await Promise.all(sources.filter(({ webhook }) => webhook).map(announce));
-  await until('all is ready at the last commit', allReady, 90).catch(async error => {
+  await until('all is ready at the last commit', allReady).catch(async error => {
     throw new Error(`${error.message}: ${await unready()}`);
   });
   await clusterIsAsWanted();
@@ -80,7 +80,7 @@ async function begin(): Promise<void> {
   const resources = sources.map(({ name }) => ({ kind: 'GitRepository', name }));
   await world.apply(yaml(receiver(ns, 'push', { events: ['push'], resources })));
   hook = (await world.condition('Receiver', ns, 'push', 'Ready', 'True')).status.webhookPath;
-  await until('the start is applied', allReady, 60);
+  await until('the start is applied', allReady);
 }
 
 const labels = {

@@ -127,7 +127,7 @@ test('a lost timer costs lateness and nothing else', async () => {
   database.close();
   await commitFiles(repo, { 'a.yaml': yaml(configMap('a', { x: '2' })) }, { message: 'Two', branch: 'main' });
   await runtime.start();
-  await until('the schedule makes it good', async () => (await world.get('ConfigMap', ns, 'a'))?.data.x === '2', 150);
+  await until('the schedule makes it good', async () => (await world.get('ConfigMap', ns, 'a'))?.data.x === '2', 200);
 });
 
 test('the index deleted is rebuilt by a resync, and everything goes on', async () => {

@@ -109,6 +109,6 @@ test('a service that is away is tried again, and told once', async () => {
       gitRepository(ns, 'app', `${git.url}/retry.git`),
     ),
   );
-  await until('it is told in the end', () => of('retried').length > 0, 90);
+  await until('it is told in the end', () => of('retried').length > 0);
   assert.equal(of('retried').length, 1);
 });

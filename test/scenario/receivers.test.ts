@@ -100,6 +100,5 @@ test('a push that comes while the cluster is away is kept, and carried out when 
   await until(
     'the kept push is carried out',
     async () => (await world.get('GitRepository', ns, 'app'))?.status.artifact.revision === `main@sha1:${sha}`,
-    90,
   );
 });
