@@ -1,6 +1,6 @@
 /**
  * A process with an event source whose invocations never end, to be killed: node event-source-process.ts ENDPOINT QUEUE_URL.
- * Prints the body of each message it gets.
+ * Prints the body of each message it gets. One at a time: what it has been given is not given to it again, however long it lives.
  */
 import { startEventSource } from './event-source.ts';
 
@@ -9,7 +9,7 @@ startEventSource({
   endpoint,
   queueUrl,
   batchSize: 1,
-  concurrency: 5,
+  concurrency: 1,
   invoke(event) {
     for (const { body } of event.Records) process.stdout.write(`${body}\n`);
     return new Promise(() => undefined);
