@@ -8,6 +8,7 @@ import { systemClock } from '../../shared/ports/clock.ts';
 import { recordOf } from '../../shared/reconcile/record.ts';
 import type { WorkItem } from '../../shared/reconcile/work-item.ts';
 import { codeCommitPush, ecrAction } from '../fixtures/aws-events.ts';
+import { until } from '../scenario/world.ts';
 import { createQueues, type Queues } from './installation.ts';
 import { type FunctionError, type FunctionLine, type Lambda, startLambda } from './lambda.ts';
 import { installLambda } from './lambda-programs.ts';
@@ -81,7 +82,9 @@ test('the bundle finds whom a push to ECR concerns, and sends each of them one m
     ['east', 'OCIRepository', 'app', 'event'],
     ['west', 'OCIRepository', 'app', 'event'],
   ]);
-  const told = lines.flatMap(line => (line.json?.message === 'event' ? [line.json] : []));
+  const linesOfEvents = () => lines.flatMap(line => (line.json?.message === 'event' ? [line.json] : []));
+  // A line comes by another way than the answer.
+  const told = await until('both are told', () => (linesOfEvents().length >= 2 ? linesOfEvents() : undefined));
   assert.deepEqual(
     told.map(({ event, objects }) => [event, objects]),
     [

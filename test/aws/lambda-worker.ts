@@ -171,7 +171,7 @@ export class LambdaWorker {
   }
 
   async #listening(): Promise<void> {
-    const end = Date.now() + 20_000;
+    const end = Date.now() + 60_000;
     while (!(await canConnect(this.#address))) {
       if (this.gone || this.#process.pid === undefined || Date.now() > end) {
         await this.close();
