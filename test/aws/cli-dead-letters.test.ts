@@ -75,8 +75,8 @@ async function found(args: string[] = [], operator = name): Promise<{ ids: strin
   const { letters, hidden } = JSON.parse(out);
   return { ids: letters.map(({ id }: { id: string }) => id), hidden };
 }
-const receive = (queue: Parameters<SqsConsumer['receive']>[0], visibilitySeconds = 60): Promise<ReceivedMessage[]> =>
-  others.receive(queue, { max: 10, visibilitySeconds });
+const receive = (queue: Parameters<SqsConsumer['receive']>[0]): Promise<ReceivedMessage[]> =>
+  others.receive(queue, { max: 10, visibilitySeconds: 600 });
 
 describe('sluice dead-letters on AWS', () => {
   beforeEach(install);
@@ -153,7 +153,7 @@ describe('sluice dead-letters on AWS', () => {
   it('counts what the function has, and can wait for it', async () => {
     await letter('source', 'g', '{}');
     await letter('source', 'h', '{}');
-    const held = await receive('source-dlq', 4);
+    const held = await receive('source-dlq');
     assert.equal(held.length, 2);
     assert.deepEqual(await found(), { ids: [], hidden: 2 });
     const absent = await sluice(['drop', held[0]!.id]);
@@ -162,7 +162,8 @@ describe('sluice dead-letters on AWS', () => {
       absent.err,
       /there is no dead letter ".*" that could be had now; 2 more are being looked at right now/,
     );
-    const { ids, hidden } = await found(['--wait', '1m']);
+    for (const { handle } of held) assert.equal(await others.release('source-dlq', handle, 2), true);
+    const { ids, hidden } = await found(['--wait', '2m']);
     assert.deepEqual([ids.sort(), hidden], [held.map(({ id }) => id).sort(), 0]);
     assert.equal((await sluice(['drop', '--all'])).exit, 0);
     assert.deepEqual(await found(), { ids: [], hidden: 0 });

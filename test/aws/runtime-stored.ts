@@ -2,20 +2,24 @@
 
 import { gunzipSync } from 'node:zlib';
 import { DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
-import { GetObjectCommand, paginateListObjectsV2, S3Client } from '@aws-sdk/client-s3';
+import { GetObjectCommand, NoSuchKey, paginateListObjectsV2, S3Client } from '@aws-sdk/client-s3';
 import { type AwsServers, credentials, region } from './servers.ts';
 
 /** Where something is kept, and all of it as text (latin1, so that every byte counts), unpacked. */
 export type Stored = [where: string, text: string];
 
-/** Every object of the bucket. */
+/** Every object of the bucket; what goes while they are read is none. */
 export async function storedObjects(servers: AwsServers, bucket: string): Promise<Stored[]> {
   const client = new S3Client({ endpoint: servers.s3, region, credentials, forcePathStyle: true });
   try {
     const found: Stored[] = [];
     for await (const page of paginateListObjectsV2({ client }, { Bucket: bucket }))
       for (const { Key: key } of page.Contents ?? []) {
-        const object = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+        const object = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key })).catch((error: unknown) => {
+          if (error instanceof NoSuchKey) return undefined;
+          throw error;
+        });
+        if (!object) continue;
         const bytes = Buffer.from(await object.Body!.transformToByteArray());
         found.push([`s3/${key}`, (isGzip(bytes) ? gunzipSync(bytes) : bytes).toString('latin1')]);
       }
