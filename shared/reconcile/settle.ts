@@ -31,6 +31,7 @@ export async function settle(
     ]);
     return;
   }
+  await recordHookPath(attempt, subject, recorded);
   const object = await write(subject, recorded);
   if (!object) {
     await ports.index.removeObject(key);
@@ -41,6 +42,13 @@ export async function settle(
     comeBack(attempt, subject, object, recorded.outcome),
     tellDependents(attempt, subject, object),
   ]);
+}
+
+/** A push may come as soon as the status names the path of a hook, so that the index knows it by then. */
+async function recordHookPath({ ports }: Attempt, { key, object }: Subject, { status }: Recorded): Promise<void> {
+  const { webhookPath } = status;
+  if (key.kind !== 'Receiver' || webhookPath === undefined || webhookPath === object.status?.webhookPath) return;
+  await ports.index.putObject(recordOf(key, { ...object, status }, ports.clock.now() + graceMs));
 }
 
 async function write(subject: Subject, recorded: Recorded): Promise<KubeObject | undefined> {

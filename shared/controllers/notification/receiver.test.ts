@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { IndexedObject } from '../../ports/index.ts';
 import { recordOf } from '../../reconcile/record.ts';
 import {
   ns,
@@ -25,6 +26,18 @@ describe('a Receiver', () => {
     assert.deepEqual(await world.ports.index.byHookPath(pathOf('path')), [
       { cluster: 'main', kind: 'Receiver', namespace: ns, name: 'path' },
     ]);
+  });
+
+  it('is indexed by its path before its status tells that', async t => {
+    const { index } = world.ports;
+    const put = index.putObject.bind(index);
+    const told: unknown[] = [];
+    t.mock.method(index, 'putObject', async (record: IndexedObject) => {
+      if (record.hookPath) told.push((await world.cluster.get(receiverType, ns, 'early'))?.status?.webhookPath);
+      return put(record);
+    });
+    await receiver('early');
+    assert.deepEqual(told, [undefined, pathOf('early')]);
   });
 
   it('is looked at again after its interval, and says which request it has handled', async () => {
