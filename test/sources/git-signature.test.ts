@@ -33,7 +33,7 @@ after(async () => {
 const object = (type: 'commit' | 'tag', oid: string) =>
   execFileSync('git', ['--git-dir', repository, 'cat-file', type, oid]);
 const trust = (key: SigningKey): TrustedKeys =>
-  key.publicKey.includes('PGP') ? { pgp: [key.publicKey], ssh: [] } : { pgp: [], ssh: [key.publicKey] };
+  key.publicKey.startsWith('-----BEGIN PGP') ? { pgp: [key.publicKey], ssh: [] } : { pgp: [], ssh: [key.publicKey] };
 
 const kinds: [string, () => Promise<SigningKey>][] = [
   ['PGP, ed25519', () => signers.pgp('ed25519')],
