@@ -176,7 +176,8 @@ async function freePorts(count: number): Promise<number[]> {
 
 async function ready(child: ChildProcess, url: string, token: string, log: string): Promise<void> {
   for (;;) {
-    if (child.exitCode !== null) throw new Error(`kube-apiserver stopped with ${child.exitCode}; see ${log}`);
+    const end = child.exitCode ?? child.signalCode;
+    if (end !== null) throw new Error(`kube-apiserver stopped with ${end}; see ${log}`);
     if (await answers(`${url}/readyz`, token)) return;
     await delay(50);
   }
