@@ -7,6 +7,7 @@ import { connect } from '../../shared/kube/client.ts';
 import { accessFromKubeconfig } from '../../shared/kube/kubeconfig.ts';
 import { startApiserver } from '../apiserver/cluster.ts';
 import { runKubelet } from '../apiserver/kubelet.ts';
+import { freePort } from '../programs/free-port.ts';
 
 export interface Target {
   kind: 'sandbox' | 'apiserver';
@@ -47,7 +48,8 @@ const sandboxMain = join(dirname(fileURLToPath(import.meta.url)), '../../shared/
 /** A sandbox of its own, in `dir`, which exists. */
 export async function startSandboxProcess(dir: string): Promise<Target> {
   let child: ChildProcess | undefined;
-  let port = 0;
+  // Not to be taken by another test while the server is away.
+  let port = await freePort();
   const start = async () => {
     const process_ = spawn(
       process.execPath,
