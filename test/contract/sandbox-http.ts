@@ -41,7 +41,7 @@ export class Asked {
   }
 
   async answer(ask: Ask): Promise<Answer> {
-    const end = Date.now() + 20_000;
+    const end = Date.now() + 60_000;
     for (;;) {
       const answer = await this.#send(ask);
       // In the end the wrong status is told as what it is.
@@ -85,7 +85,7 @@ export class Asked {
           call.destroy();
         };
         // What a watch does not send within this is missing from its events, and so told.
-        const patience = setTimeout(finish, 5000);
+        const patience = setTimeout(finish, 60_000);
         response.on('data', (chunk: Buffer) => {
           chunks.push(chunk);
           if (ask.events && Buffer.concat(chunks).toString().split('\n').length > ask.events) finish();
@@ -184,7 +184,8 @@ function plainText(text: string): string {
       .replace(/\n@@ .*$/s, '')
       // What a patch made of an object is shown in no fixed order.
       .replace(/Invalid value: "\{\\"(apiVersion|kind)\\".*\}": /s, 'Invalid value: "<patched>": ')
-      .replace(/^\d{1,2}s$/, '<age>')
+      // Ages as kubectl shows them, up to ten minutes.
+      .replace(/^(\d{1,3}s|[2-9]m(\d{1,2}s)?)$/, '<age>')
   );
 }
 
