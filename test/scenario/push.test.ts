@@ -26,6 +26,11 @@ test('a push is fetched, applied, healthy and announced, and one trace leads thr
   const ns = 'push';
   await world.namespace(ns);
   const repo = await createRepository(world.repositories, 'push.git', files('web:1', 'blue'), { branch: 'main' });
+  const told = (kind: string, reason: string) =>
+    until(`${kind}: ${reason}`, async () => {
+      const { items } = await cluster.list({ apiVersion: 'v1', kind: 'Event' }, { namespace: ns });
+      return items.some(event => event.involvedObject.kind === kind && event.reason === reason);
+    });
   await world.apply(
     yaml(
       secret(ns, 'webhook-token', { token: 'push-token' }),
@@ -34,10 +39,13 @@ test('a push is fetched, applied, healthy and announced, and one trace leads thr
       alert(ns, 'all'),
       alert(ns, 'teams', { providerRef: { name: 'teams' } }),
       gitRepository(ns, 'app', `${git.url}/push.git`),
-      kustomization(ns, 'app', { path: './deploy', wait: true, timeout: '1m' }),
       receiver(ns, 'github'),
     ),
   );
+  // One after the other, each to its end: what had called for the beginning and still waited would take the push for its own.
+  await told('GitRepository', 'NewArtifact');
+  await world.apply(yaml(kustomization(ns, 'app', { path: './deploy', wait: true, timeout: '1m' })));
+  await told('Kustomization', 'ReconciliationSucceeded');
   const first = await world.condition('Kustomization', ns, 'app', 'Ready', 'True', 'ReconciliationSucceeded');
   const source = await world.condition('GitRepository', ns, 'app', 'Ready', 'True', 'Succeeded');
   assert.equal(first.status.lastAppliedRevision, source.status.artifact.revision);
@@ -73,9 +81,9 @@ test('a push is fetched, applied, healthy and announced, and one trace leads thr
     sinks.received.filter(message => message.refused),
     [],
   );
-  const told = sinks.received.find(m => m.kind === 'slack' && JSON.stringify(m.body).includes(revision));
-  assert.equal(told?.body.attachments[0].author_name?.toLowerCase().includes('/'), true);
-  assert.equal(told?.body.channel, 'ops');
+  const message = sinks.received.find(m => m.kind === 'slack' && JSON.stringify(m.body).includes(revision));
+  assert.equal(message?.body.attachments[0].author_name?.toLowerCase().includes('/'), true);
+  assert.equal(message?.body.channel, 'ops');
 
   const events = await until('the Events of both objects are there', async () => {
     const { items } = await cluster.list({ apiVersion: 'v1', kind: 'Event' }, { namespace: ns });
