@@ -5,8 +5,9 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { systemClock } from '../ports/clock.ts';
 import type { QueueMessage } from '../ports/queue.ts';
-import { linesOf, scratch, startTestHost, until } from './fixture/start-host.ts';
+import { fixtureFunctions, linesOf, scratch, startTestHost, until } from './fixture/start-host.ts';
 import { SqliteQueue } from './sqlite-queue.ts';
+import { announce } from './wake.ts';
 
 function message(group: string, body: Record<string, unknown>): QueueMessage {
   return { queue: 'source', group, dedup: randomUUID(), body: JSON.stringify(body) };
@@ -15,9 +16,10 @@ function message(group: string, body: Record<string, unknown>): QueueMessage {
 test('the storm of one cluster, whose API server is slow, does not hold up the push of another', async t => {
   const dir = scratch();
   const file = join(dir, 'notes');
-  const host = await startTestHost(t, { dir, concurrency: { source: 4 } });
+  const functions = { ...fixtureFunctions, source: { ...fixtureFunctions.source, timeoutSeconds: 900 } };
+  const host = await startTestHost(t, { dir, functions, concurrency: { source: 4 } });
   const storm = Array.from({ length: 2000 }, (_, n) =>
-    message(`slow/GitRepository/ns/${n}`, { act: 'wait', milliseconds: 20_000, file, label: 'storm' }),
+    message(`slow/GitRepository/ns/${n}`, { act: 'wait', milliseconds: 600_000, file, label: 'storm' }),
   );
   await host.ports.queue.send(storm);
   await until('the storm has all there is', () => linesOf(file).length === 4);
@@ -32,32 +34,41 @@ test('a clock that jumps ahead does not deliver what is in flight a second time'
   const file = join(dir, 'notes');
   let ahead = 0;
   const host = await startTestHost(t, { dir, clock: { now: () => Date.now() + ahead } });
-  await host.ports.queue.send([message('c/GitRepository/ns/a', { act: 'wait', milliseconds: 1500, file, label: 'a' })]);
+  // It ends when another has begun, which is sent after the jump: whatever takes that one would take this one, too.
+  await host.ports.queue.send([message('c/GitRepository/ns/a', { act: 'gather', count: 2, file, label: 'a' })]);
   await until('it has begun', () => linesOf(file).length === 1);
   ahead = 8 * 3_600_000;
-  await until('it is done', () => host.ports.queue.depth('source') === 0);
+  await host.ports.queue.send([message('c/GitRepository/ns/b', { act: 'ok', file, label: 'b' })]);
+  await until('both are done', () => host.ports.queue.depth('source') === 0);
+  const begun = linesOf(file).filter(line => line.startsWith('begin'));
   assert.deepEqual(
-    linesOf(file).map(line => line.split(' ')[0]),
-    ['begin', 'end'],
+    begun.map(line => line.split(' ').slice(1, 3).join(' ')),
+    ['a 1', 'b 1'],
   );
 });
 
 test('a message that kills its thread again and again takes nobody along', async t => {
   const dir = scratch();
   const file = join(dir, 'notes');
-  let ahead = 0;
-  const host = await startTestHost(t, { dir, threads: 1, clock: { now: () => Date.now() + ahead } });
+  let now = Date.now();
+  const host = await startTestHost(t, { dir, threads: 1, clock: { now: () => now } });
+  /** The queues' time goes on while nobody works, in small steps: two run beside each other only when both come at once. */
+  const goOn = () => {
+    if (host.pool.threads.some(({ load }) => load > 0)) return;
+    now += 100;
+    announce(['source', 'source-dlq']);
+  };
   const beside = Array.from({ length: 8 }, (_, n) =>
     message(`c/GitRepository/ns/${n}`, { act: 'wait', milliseconds: 200, file, label: `beside${n}` }),
   );
   await host.ports.queue.send([...beside, message('c/GitRepository/ns/x', { act: 'crash always', file, label: 'x' })]);
   const dead = () => linesOf(file).filter(line => line.startsWith('dead'));
   await until('the killer is given up', () => {
-    ahead += 20;
+    goOn();
     return dead().length > 0;
   });
   await until('the others are done', () => {
-    ahead += 20;
+    goOn();
     return host.ports.queue.depth('source') === 0;
   });
   assert.deepEqual(dead(), ['dead x 1']);

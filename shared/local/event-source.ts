@@ -179,7 +179,7 @@ export class EventSource {
       return;
     }
     if (died) {
-      await queue.pardon(mapping.queue, message.handle, 1 + Math.floor(Math.random() * scatterSeconds));
+      await queue.pardon(mapping.queue, message.handle, 1 + Math.random() * scatterSeconds);
       return;
     }
     if (message.final)

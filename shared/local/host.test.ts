@@ -51,7 +51,8 @@ test('messages of a group run one after the other, in order; groups run beside e
 test('the event is what the event source mapping makes of a message, with a deadline', async t => {
   const dir = scratch();
   const file = join(dir, 'notes');
-  const host = await startTestHost(t, { dir });
+  const functions = { ...fixtureFunctions, source: { ...fixtureFunctions.source, timeoutSeconds: 300 } };
+  const host = await startTestHost(t, { dir, functions });
   const sent = message('group 1', { act: 'tell', file, label: 'x 🚀' });
   await host.ports.queue.send([sent]);
   await until('it was told', () => linesOf(file).some(line => line.startsWith('{')));
@@ -63,7 +64,7 @@ test('the event is what the event source mapping makes of a message, with a dead
   assert.equal(record.attributes.MessageDeduplicationId, sent.dedup);
   assert.equal(record.attributes.ApproximateReceiveCount, '1');
   assert.match(record.attributes.SequenceNumber, /^\d{20}$/);
-  assert.ok(left > 20_000 && left <= 30_000);
+  assert.ok(left > 200_000 && left <= 300_000);
 });
 
 test('what fails comes again, and is given up after three times; its group goes on', async t => {
@@ -83,7 +84,7 @@ test('what fails comes again, and is given up after three times; its group goes 
     ahead += 1000;
     return dead().length === 2;
   });
-  assert.deepEqual(dead(), ['dead thrown 1', 'dead bad 5']);
+  assert.deepEqual(dead().toSorted(), ['dead bad 5', 'dead thrown 1']);
   await until('the rest is done', () => host.ports.queue.depth('source') + host.ports.queue.depth('source-dlq') === 0);
   const begun = linesOf(file)
     .filter(line => line.startsWith('begin'))
@@ -138,18 +139,26 @@ test('a function that outlives its timeout loses its thread, after the others on
   const functions = { ...fixtureFunctions, source: { ...fixtureFunctions.source, timeoutSeconds: 1 } };
   let ahead = 0;
   const host = await startTestHost(t, { dir, threads: 1, functions, clock: { now: () => Date.now() + ahead } });
+  const { module } = functions.source;
+  /** Waits for a thread to be there: its start must not take of the second that an invocation has. */
+  const started = () => host.pool.invoke({ function: 'source', module, event: { Records: [] }, timeoutSeconds: 60 });
+  await started();
+  const [thread] = host.pool.threads;
   await host.ports.queue.send([
     message('a', { act: 'hang', file, label: 'hang' }),
     message('b', { act: 'wait', milliseconds: 2000, file, label: 'patient' }, 'kustomize'),
   ]);
   await until('the patient one has ended', () => linesOf(file).some(line => line.startsWith('end patient 1')));
+  await until('its thread was ended', () => !host.pool.threads.includes(thread!));
+  await started();
+  // At the second receive, or at the third: a second is little for a machine that stands still now and then.
   await until('the hanging one was done again', () => {
     ahead += 200;
-    return linesOf(file).some(line => line.startsWith('end hang 2'));
+    return linesOf(file).some(line => /^end hang [23]/.test(line));
   });
   const notes = linesOf(file);
   assert.ok(
-    notes.findIndex(line => line.startsWith('begin hang 2')) > notes.findIndex(line => line.startsWith('end patient')),
+    notes.findIndex(line => /^begin hang [23]/.test(line)) > notes.findIndex(line => line.startsWith('end patient')),
   );
 });
 

@@ -95,7 +95,7 @@ export class SqliteQueue implements Queue, QueueConsumer {
   }
 
   async #release(queue: ReceivableQueue, handle: string, delaySeconds: number, pardons: number): Promise<boolean> {
-    const visibleAt = this.#clock.now() + delaySeconds * 1000;
+    const visibleAt = this.#clock.now() + Math.round(delaySeconds * 1000);
     const released = await patientTransaction(this.#receiving, () => {
       const row = this.#receive.show.get(visibleAt, pardons, maxPardons, sequenceOf(handle), queue, handle) as
         | { grp: string }
