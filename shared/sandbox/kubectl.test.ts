@@ -181,7 +181,7 @@ test('workloads become ready; rollout, scale, tables', async () => {
   await kubectl('create', 'namespace', 'work');
   await kubectl('apply', '-f', file('work.yaml', deployment('web', 'work', 'nginx:1')));
   assert.match(
-    await kubectl('rollout', 'status', 'deploy/web', '-n', 'work', '--timeout=10s'),
+    await kubectl('rollout', 'status', 'deploy/web', '-n', 'work', '--timeout=60s'),
     /successfully rolled out/,
   );
   assert.deepEqual(
@@ -196,7 +196,7 @@ test('workloads become ready; rollout, scale, tables', async () => {
     [['web', '2/2', '2', 'nginx:1', 'app=web']],
   );
   await kubectl('scale', 'deploy/web', '-n', 'work', '--replicas=3');
-  await kubectl('rollout', 'status', 'deploy/web', '-n', 'work', '--timeout=10s');
+  await kubectl('rollout', 'status', 'deploy/web', '-n', 'work', '--timeout=60s');
   const pods = columns(await kubectl('get', 'pods', '-n', 'work', '-l', 'app=web'), 'READY', 'STATUS');
   assert.deepEqual(pods, [
     ['1/1', 'Running'],
@@ -204,7 +204,7 @@ test('workloads become ready; rollout, scale, tables', async () => {
     ['1/1', 'Running'],
   ]);
   await kubectl('set', 'image', 'deploy/web', 'main=nginx:2', '-n', 'work');
-  await kubectl('rollout', 'status', 'deploy/web', '-n', 'work', '--timeout=10s');
+  await kubectl('rollout', 'status', 'deploy/web', '-n', 'work', '--timeout=60s');
   await kubectl('autoscale', 'deploy', 'web', '-n', 'work', '--max=5', '--cpu=50%');
   assert.deepEqual(columns(await kubectl('get', 'hpa', '-n', 'work'), 'REFERENCE', 'TARGETS', 'MAXPODS'), [
     ['Deployment/web', 'cpu: <unknown>/50%', '5'],
@@ -229,8 +229,8 @@ test('workloads become ready; rollout, scale, tables', async () => {
 
 test('pods are deleted gracefully, or at once', async () => {
   await kubectl('run', 'one', '--image=nginx');
-  await kubectl('wait', 'pod/one', '--for=condition=Ready', '--timeout=10s');
-  await kubectl('delete', 'pod', 'one', '--timeout=10s');
+  await kubectl('wait', 'pod/one', '--for=condition=Ready', '--timeout=60s');
+  await kubectl('delete', 'pod', 'one', '--timeout=60s');
   await kubectl('run', 'two', '--image=nginx');
   await kubectl('delete', 'pod', 'two', '--force', '--grace-period=0');
   assert.equal(await kubectl('get', 'pods', '-o', 'name'), '');
@@ -239,7 +239,7 @@ test('pods are deleted gracefully, or at once', async () => {
 test('custom resources: columns, selectors, validation, status, scale, versions', async () => {
   await kubectl('create', 'namespace', 'widgets');
   await kubectl('apply', '-f', file('crd.yaml', definition));
-  await kubectl('wait', '--for=condition=established', 'crd/widgets.example.com', '--timeout=10s');
+  await kubectl('wait', '--for=condition=established', 'crd/widgets.example.com', '--timeout=60s');
   assert.equal(await kubectl('apply', '-f', file('a.yaml', widget('a', { size: 3 }))), 'widget.example.com/a created');
   assert.match(await kubectl('explain', 'widget.spec'), /size\t<integer> -required-\n +How big it is\./);
   const unknown = await refused('apply', '-f', file('b.yaml', widget('b', { size: 3, colour: 'red' })));
@@ -256,7 +256,7 @@ test('custom resources: columns, selectors, validation, status, scale, versions'
   assert.deepEqual(columns(await kubectl('get', 'wg', '-A'), 'NAMESPACE', 'NAME', 'SIZE', 'READY'), [
     ['widgets', 'a', '3', 'True'],
   ]);
-  await kubectl('wait', 'wg/a', '-n', 'widgets', '--for=condition=Ready', '--timeout=10s');
+  await kubectl('wait', 'wg/a', '-n', 'widgets', '--for=condition=Ready', '--timeout=60s');
   await kubectl('scale', 'wg/a', '-n', 'widgets', '--replicas=5');
   assert.equal(
     await kubectl('get', 'wg', 'a', '-n', 'widgets', '-o', 'jsonpath={.spec.size} {.metadata.generation}'),
@@ -282,7 +282,7 @@ test('custom resources: columns, selectors, validation, status, scale, versions'
   );
   const beta = await run('get', 'widgets.v1beta1.example.com', 'a', '-n', 'widgets', '-o', 'jsonpath={.apiVersion}');
   assert.equal(beta.out, 'example.com/v1beta1');
-  await kubectl('delete', 'crd', 'widgets.example.com', '--timeout=10s');
+  await kubectl('delete', 'crd', 'widgets.example.com', '--timeout=60s');
   assert.match(
     await refused('get', 'wg', '-n', 'widgets'),
     /could not find the requested resource|doesn't have a resource type/,
@@ -295,7 +295,8 @@ function follow(...args: string[]): { lines(): string[]; child: ChildProcess } {
   child.stdout.on('data', chunk => {
     text += String(chunk);
   });
-  return { lines: () => text.split('\n').filter(line => line !== ''), child };
+  // Whole ones: kubectl writes a line cell by cell.
+  return { lines: () => text.split('\n').slice(0, -1), child };
 }
 
 test('a definition that says nothing is refused, with reasons', async () => {

@@ -75,7 +75,7 @@ describe('simulation', () => {
     return api.update(object, user);
   };
   const until = async (what: string, holds: () => boolean): Promise<void> => {
-    const end = Date.now() + 20_000;
+    const end = Date.now() + 60_000;
     while (!holds()) {
       assert.ok(Date.now() < end, `waited for ${what}`);
       await delay(5);
@@ -173,9 +173,12 @@ describe('simulation', () => {
       const name = `fail-${mode}`;
       create('Deployment', name, workload(name, { progressDeadlineSeconds: 60 }), { [failAnnotation]: mode });
       await until('a failing pod', () => pods(name)[0]?.status?.conditions !== undefined);
+      // What comes later would count as progress, and begin the time anew.
       await until(
-        'the first condition',
-        () => reason('Deployment', name, 'Available') === 'MinimumReplicasUnavailable',
+        'the whole status',
+        () =>
+          reason('Deployment', name, 'Available') === 'MinimumReplicasUnavailable' &&
+          get('Deployment', name)!.status.updatedReplicas === 1,
       );
       const [pod] = pods(name);
       assert.equal(pod!.status.phase, phase);

@@ -138,13 +138,13 @@ export async function newNamespace(client: Client, name: string): Promise<string
   return `/api/v1/namespaces/${name}`;
 }
 
-/** Asks until the answer pleases; fails after ten seconds, telling the last answer. */
+/** Asks until the answer pleases; fails after a minute, telling the last answer. */
 export async function eventually<T>(ask: () => Promise<T> | T, pleases: (answer: T) => boolean): Promise<T> {
-  const end = Date.now() + 10_000;
+  const end = Date.now() + 60_000;
   for (;;) {
     const answer = await ask();
     if (pleases(answer)) return answer;
-    if (Date.now() > end) throw new Error(`not within ten seconds; last: ${JSON.stringify(answer)}`);
+    if (Date.now() > end) throw new Error(`not within a minute; last: ${JSON.stringify(answer)}`);
     await new Promise(resolve => setTimeout(resolve, 20));
   }
 }
