@@ -41,6 +41,8 @@ async function serve(listener: http.RequestListener, secure = false): Promise<Te
   const server = secure
     ? https.createServer({ key, cert, requestCert: true, rejectUnauthorized: false }, noted)
     : http.createServer(noted);
+  // Only the tests close connections, however long one stands still.
+  server.keepAliveTimeout = 60_000;
   open.push(server);
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
   const scheme = secure ? 'https' : 'http';

@@ -79,9 +79,6 @@ test('a proxy may itself speak TLS', async () => {
 
 test('a proxy that refuses, or is not there, is named, and its password is not', async () => {
   const { address } = await startProxy('user:right');
-  const dead = net.createServer();
-  const gone = `http://127.0.0.1:${await listen(dead)}`;
-  await new Promise(resolve => dead.close(resolve));
   const wrong = { address, username: 'user', password: 'hunter2' };
   const client = new HttpClient({ tls: { ca: cert }, proxy: wrong });
   assert.equal((await client.read({ url: `http://127.0.0.1:${plain}/` })).status, 407);
@@ -94,7 +91,7 @@ test('a proxy that refuses, or is not there, is named, and its password is not',
   await assert.rejects(client.read({ url: `https://127.0.0.1:${secure}/` }), refused);
   await assert.rejects(openSocket('127.0.0.1', plain, { proxy: wrong }), refused);
   client.close();
-  const lost = new HttpClient({ proxy: { address: gone } });
+  const lost = new HttpClient({ proxy: { address: 'http://127.0.0.1:1' } });
   for (const url of [`http://127.0.0.1:${plain}/`, `https://127.0.0.1:${secure}/`])
     await assert.rejects(lost.read({ url }), { name: 'NetworkError', message: /ECONNREFUSED/ });
   lost.close();
