@@ -53,8 +53,8 @@ test('a cluster that hangs neither holds the schedule nor what else it does', as
     urls: [],
     summary,
   });
-  // All but three seconds of it is what the handler keeps for itself.
-  const context = { getRemainingTimeInMillis: () => 8_000 } as Context;
+  // The handler keeps five seconds of it for itself; the others are enough to ask in, however busy the machine is.
+  const context = { getRemainingTimeInMillis: () => 12_000 } as Context;
   await handler({} as EventBridgeEvent<string, unknown>, context);
   assert.ok(asked > 0);
   assert.equal(hungUp, 0, 'it did not wait for the request to be given up');
